@@ -1,0 +1,126 @@
+"""The one way to change an approval: read, fold, decide, append; and again on conflict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from events.approval import ApprovalEvent
+from events.commands import Command
+from events.decider import decide
+from events.state import State, fold
+from events.store import Append, Claim, EventStore, VersionConflict
+
+TRIES = 5
+"""How often a decision is taken anew because somebody else was faster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What a command led to: the state after it, all facts, and those that it added, if any."""
+
+    approval_id: str
+    state: State
+    facts: tuple[ApprovalEvent, ...]
+    added: tuple[ApprovalEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A command for one approval; `command_id` is the same each time the order is repeated."""
+
+    approval_id: str
+    command: Command
+    command_id: str
+    claim: Claim | None = None
+
+
+async def handle(store: EventStore, workspace: str, order: Order) -> Handled:
+    """Carry out one command; what it decided is durable when this returns.
+
+    Raises `Refused` when it may not be, `ClaimTaken` when its key names another approval,
+    `VersionConflict` when others were faster `TRIES` times, `Unavailable` when the store is away.
+    """
+    for attempt in range(1, TRIES + 1):
+        streams = await store.read(workspace, [order.approval_id])
+        before = [recorded.event for recorded in streams[order.approval_id]]
+        state = fold(before)
+        added = decide(order.command, state)
+        handled = _handled(order, state, before, added)
+        if not added:
+            return handled
+        try:
+            await store.append(workspace, [_append(order, state, added)])
+        except VersionConflict:
+            if attempt == TRIES:
+                raise
+        else:
+            return handled
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def request(store: EventStore, workspace: str, order: Order) -> Handled:
+    """Carry out the first command of a new approval, without reading a stream that is not there.
+
+    Raises `ClaimTaken` when the key names another approval, `VersionConflict` when the approval
+    exists, `Unavailable` when the store is away.
+    """
+    (handled,) = await request_batch(store, workspace, [order])
+    return handled
+
+
+async def request_batch(
+    store: EventStore, workspace: str, orders: Sequence[Order]
+) -> list[Handled]:
+    """Carry out the first commands of new approvals in one transaction: all of them, or none.
+
+    Raises as `request` does.
+    """
+    nothing = fold(())
+    added = [decide(order.command, nothing) for order in orders]
+    await store.append(
+        workspace,
+        [_append(order, nothing, facts) for order, facts in zip(orders, added, strict=True)],
+    )
+    return [_handled(order, nothing, [], facts) for order, facts in zip(orders, added, strict=True)]
+
+
+async def handle_batch(
+    store: EventStore, workspace: str, orders: Sequence[Order]
+) -> dict[str, Handled]:
+    """Carry out commands for different approvals in one transaction, and return them by approval.
+
+    Raises as `handle` does, and then nothing was kept; a caller goes on one by one.
+    """
+    streams = await store.read(workspace, [order.approval_id for order in orders])
+    appends: list[Append] = []
+    results: dict[str, Handled] = {}
+    for order in orders:
+        before = [recorded.event for recorded in streams[order.approval_id]]
+        state = fold(before)
+        added = decide(order.command, state)
+        results[order.approval_id] = _handled(order, state, before, added)
+        if added:
+            appends.append(_append(order, state, added))
+    if appends:
+        await store.append(workspace, appends)
+    return results
+
+
+def _append(order: Order, state: State, added: list[ApprovalEvent]) -> Append:
+    return Append(
+        approval_id=order.approval_id,
+        expected_version=state.version,
+        events=tuple(added),
+        command_id=order.command_id,
+        claim=order.claim,
+    )
+
+
+def _handled(
+    order: Order, state: State, before: list[ApprovalEvent], added: list[ApprovalEvent]
+) -> Handled:
+    return Handled(
+        approval_id=order.approval_id,
+        state=fold(added, state),
+        facts=(*before, *added),
+        added=tuple(added),
+    )

@@ -1,0 +1,137 @@
+"""Keeps messages that nobody can read, with topic, partition, offset and reason, until retried."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from events.kafka.consumer import Rejected
+from events.kafka.messages import Message
+from events.store.database import Database
+from events.store.named_sql import statements
+
+NOBODYS = "-"
+"""The workspace of a message that does not say whose it is; only administrators of all see it."""
+MAX_VALUE = 1024 * 1024
+SOURCE_ROW = "source:"
+"""Prefix of the topic under which a source's malformed rows are parked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """One parked message."""
+
+    parked_id: int
+    workspace: str
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    parked_at: datetime
+    attempts: int
+    value: bytes | None
+
+
+class Parking:
+    """The table `parked`, as the role that serves every workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("events.kafka")
+
+    async def park(self, consumer: str, rejected: Rejected) -> None:
+        """Keep a Kafka message; the same one again only counts its attempts."""
+        message = rejected.message
+        value = (message.value or b"")[:MAX_VALUE]
+        headers = [[name, (data or b"").hex()] for name, data in message.headers]
+        await self._park(
+            _workspace(message.headers),
+            consumer,
+            (message.topic, message.partition, message.offset),
+            message.key,
+            value,
+            headers,
+            rejected.reason,
+        )
+
+    async def park_row(self, workspace: str, source: str, row: bytes, reason: str) -> None:
+        """Keep a row of a source that could not be mapped."""
+        place = (f"{SOURCE_ROW}{source}", 0, 0)
+        await self._park(workspace, "poller", place, None, row[:MAX_VALUE], [], reason)
+
+    async def _park(
+        self,
+        workspace: str,
+        consumer: str,
+        place: tuple[str, int, int],
+        key: bytes | None,
+        value: bytes,
+        headers: list[list[str]],
+        reason: str,
+    ) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(
+                self._sql["park"],
+                workspace,
+                consumer,
+                *place,
+                hashlib.sha256(value).digest(),
+                key,
+                value,
+                msgspec.json.encode(headers).decode(),
+                reason[:2000],
+            )
+
+    async def unpark_row(self, workspace: str, source: str, row: bytes) -> None:
+        """Resolve a row that maps again."""
+        digest = hashlib.sha256(row[:MAX_VALUE]).digest()
+        async with self._database.connection() as connection:
+            await connection.execute(
+                self._sql["unpark_row"], workspace, f"{SOURCE_ROW}{source}", digest
+            )
+
+    async def list(self, workspace: str | None, limit: int = 100) -> Sequence[Parked]:
+        """Return what is parked and not resolved, oldest first; all workspaces for None."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(self._sql["list_parked"], workspace, limit)
+        return [
+            Parked(
+                parked_id=row["parked_id"],
+                workspace=row["workspace"],
+                consumer=row["consumer"],
+                topic=row["topic"],
+                partition=row["partition"],
+                offset=row["record_offset"],
+                reason=row["reason"],
+                parked_at=row["parked_at"],
+                attempts=row["attempts"],
+                value=row["value"],
+            )
+            for row in rows
+        ]
+
+    async def message(self, parked_id: int) -> Message | None:
+        """Return a parked Kafka message to be sent again; None for a source's row or no such id."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(self._sql["parked"], parked_id)
+        if row is None or row["topic"].startswith(SOURCE_ROW):
+            return None
+        headers = [
+            (name, bytes.fromhex(data)) for name, data in msgspec.json.decode(row["headers"])
+        ]
+        return Message(row["topic"], row["key"], row["value"], headers)
+
+    async def resolve(self, parked_id: int) -> bool:
+        """Say that a message is dealt with; False if there is no such open one."""
+        async with self._database.connection() as connection:
+            return await connection.fetchval(self._sql["resolve"], parked_id) is not None
+
+
+def _workspace(headers: Sequence[tuple[str, bytes]]) -> str:
+    for name, value in headers:
+        if name == "ce_workspace" and value:
+            return value.decode(errors="replace")[:200]
+    return NOBODYS

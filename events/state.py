@@ -1,0 +1,191 @@
+"""What an approval is now, as far as a decision needs to know: the fold of its facts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from events.approval import (
+    ApprovalCommented,
+    ApprovalDecided,
+    ApprovalEvent,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalRevised,
+    ApprovalWithdrawn,
+    ApproverNotified,
+    DecisionSubmitted,
+    Json,
+    NotificationFailed,
+    Outcome,
+    Person,
+    Subject,
+    WithdrawalCause,
+    WriteBackFailed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What stands to be decided, and who was told."""
+
+    about: Subject
+    payload: Json
+    approvers: tuple[Person, ...]
+    expires_at: datetime
+    notified: frozenset[tuple[str, str, str]] = frozenset()
+    """(approver, channel, revision) of each card that was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Nobody asked yet."""
+
+    version: int = 0
+    comments: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Waits for an answer."""
+
+    version: int
+    comments: frozenset[str]
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """Answered; the answer of `decision_version` is being written back to the source."""
+
+    version: int
+    comments: frozenset[str]
+    asked: Asked
+    answer: DecisionSubmitted
+    decision_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """Final: approved or rejected."""
+
+    version: int
+    comments: frozenset[str]
+    about: Subject
+    outcome: Outcome
+    by: Person
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Final: nothing left to decide."""
+
+    version: int
+    comments: frozenset[str]
+    about: Subject
+    cause: WithdrawalCause
+    by: str | None
+    outcome: Outcome | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """Final: nobody decided in time."""
+
+    version: int
+    comments: frozenset[str]
+    about: Subject
+    at: datetime
+
+
+State = Unknown | Pending | Deciding | Decided | Withdrawn | Expired
+Final = Decided | Withdrawn | Expired
+
+
+class ImpossibleHistory(Exception):
+    """A stream holds a fact that cannot follow the ones before it: the store was tampered with."""
+
+
+def evolve(state: State, event: ApprovalEvent) -> State:
+    """Return the state after one more fact; raises `ImpossibleHistory` for one that cannot be."""
+    version = state.version + 1
+    match event:
+        case ApprovalRequested() if isinstance(state, Unknown):
+            asked = Asked(
+                about=event.about,
+                payload=event.payload,
+                approvers=event.approvers,
+                expires_at=event.expires_at,
+            )
+            return Pending(version=version, comments=state.comments, asked=asked)
+        case ApprovalCommented():
+            return replace(state, version=version, comments=state.comments | {event.comment_id})
+        case ApproverNotified() if isinstance(state, Pending | Deciding):
+            card = (event.approver, event.channel, event.revision)
+            asked = replace(state.asked, notified=state.asked.notified | {card})
+            return replace(state, version=version, asked=asked)
+        case NotificationFailed() if isinstance(state, Pending | Deciding):
+            return replace(state, version=version)
+        case ApprovalRevised() if isinstance(state, Pending):
+            asked = replace(
+                state.asked, about=event.about, payload=event.payload, approvers=event.approvers
+            )
+            return replace(state, version=version, asked=asked)
+        case DecisionSubmitted() if isinstance(state, Pending):
+            return Deciding(
+                version=version,
+                comments=state.comments,
+                asked=state.asked,
+                answer=event,
+                decision_version=version,
+            )
+        case WriteBackFailed() if isinstance(state, Deciding):
+            return Pending(version=version, comments=state.comments, asked=state.asked)
+        case ApprovalDecided() if isinstance(state, Deciding):
+            return Decided(
+                version=version,
+                comments=state.comments,
+                about=event.about,
+                outcome=event.outcome,
+                by=event.by,
+                at=event.at,
+            )
+        case ApprovalWithdrawn() if isinstance(state, Pending | Deciding):
+            return Withdrawn(
+                version=version,
+                comments=state.comments,
+                about=event.about,
+                cause=event.cause,
+                by=event.by,
+                outcome=event.outcome,
+                at=event.at,
+            )
+        case ApprovalExpired() if isinstance(state, Pending):
+            return Expired(version=version, comments=state.comments, about=event.about, at=event.at)
+        case (
+            ApprovalRequested()
+            | ApproverNotified()
+            | NotificationFailed()
+            | ApprovalRevised()
+            | DecisionSubmitted()
+            | WriteBackFailed()
+            | ApprovalDecided()
+            | ApprovalWithdrawn()
+            | ApprovalExpired()
+        ):
+            raise ImpossibleHistory(
+                f"{type(event).__name__} cannot be fact {version} of an approval that is "
+                f"{type(state).__name__}"
+            )
+        case _:
+            assert_never(event)
+
+
+def fold(events: Iterable[ApprovalEvent], state: State | None = None) -> State:
+    """Return what `events` make of `state`, or of an approval that nobody asked for yet."""
+    current: State = state if state is not None else Unknown()
+    for event in events:
+        current = evolve(current, event)
+    return current

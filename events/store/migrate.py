@@ -1,0 +1,115 @@
+"""Brings a database to this release: numbered SQL files, forward only, each applied once."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+
+from events.store import Unavailable
+from events.store.database import UNREACHABLE
+
+LOCK = 0x504C_4143_4554
+"""The advisory lock ("PLACET") that lets one migration run at a time."""
+PACKAGES = ("events.store", "projections", "services")
+"""Where migrations stand, in the order in which they are applied."""
+
+
+class Refused(Exception):
+    """The database cannot be brought to this release; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered SQL file."""
+
+    package: str
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, to notice one that was changed after it was applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(packages: Sequence[str] = PACKAGES) -> list[Migration]:
+    """Return every migration of this release, in order."""
+    return [
+        Migration(package, file.name, file.read_text("utf-8"))
+        for package in packages
+        for file in sorted(files(package).joinpath("migrations").iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".sql")
+    ]
+
+
+async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> int:
+    """Apply what is missing and return how many files that was; each is one transaction.
+
+    Raises `Refused` when an applied file was changed since, or the database is of a newer
+    release, and `Unavailable` when Postgres cannot be reached.
+    """
+    try:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=10)
+    except UNREACHABLE as error:
+        raise Unavailable(f"Postgres cannot be reached: {error}") from error
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1::bigint)", LOCK)
+        await connection.execute(
+            "CREATE SCHEMA IF NOT EXISTS placet;"
+            "CREATE TABLE IF NOT EXISTS placet.migrations ("
+            "package text, name text, digest text NOT NULL,"
+            "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (package, name))"
+        )
+        missing = await _missing(connection)
+        for migration in missing:
+            told(f"{migration.package}: {migration.name}")
+            async with connection.transaction():
+                await connection.execute("SET LOCAL search_path = placet")
+                await connection.execute(migration.sql)
+                await connection.execute(
+                    "INSERT INTO placet.migrations (package, name, digest) VALUES ($1, $2, $3)",
+                    migration.package,
+                    migration.name,
+                    migration.digest,
+                )
+        return len(missing)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Refused(
+            f"The database user may not migrate ({error}). It needs to own the database and to "
+            "hold CREATEROLE, or run deploy/roles.sql as an administrator first."
+        ) from error
+    finally:
+        await connection.close(timeout=5)
+
+
+async def pending(dsn: str) -> list[str]:
+    """Return the names of the migrations that the database still lacks."""
+    try:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=10)
+    except UNREACHABLE as error:
+        raise Unavailable(f"Postgres cannot be reached: {error}") from error
+    try:
+        return [migration.name for migration in await _missing(connection)]
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return [migration.name for migration in migrations()]
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _missing(connection: asyncpg.Connection[asyncpg.Record]) -> list[Migration]:
+    rows = await connection.fetch("SELECT package, name, digest FROM placet.migrations")
+    applied = {(row["package"], row["name"]): row["digest"] for row in rows}
+    known = migrations()
+    foreign = applied.keys() - {(one.package, one.name) for one in known}
+    if foreign:
+        names = ", ".join(sorted(name for _, name in foreign))
+        raise Refused(f"The database is of a newer release ({names}): install that one.")
+    for one in known:
+        if applied.get((one.package, one.name), one.digest) != one.digest:
+            raise Refused(
+                f"{one.name} was changed after it was applied. Restore the file, and write the "
+                "change as a new migration."
+            )
+    return [one for one in known if (one.package, one.name) not in applied]

@@ -1,0 +1,193 @@
+"""Applies events to the read models: a whole batch in two round trips, guarded by version.
+
+The rule for each event is next → apply, older → skip, gap → read the stream from the store. So
+duplicates, gaps, reordering and a broker that lost its data all end at the same rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from events.envelope import Recorded
+from events.store.database import Database
+from events.store.named_sql import statements
+from events.store.postgres import recorded as recorded_row
+from projections.approval_history import actor, summary
+from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
+
+URGENCY = {"high": 0, "medium": 1, "low": 2}
+Key = tuple[str, str]
+"""(workspace, approval id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The columns of every read model for some approvals, ready for `unnest` or COPY."""
+
+    approvals: list[tuple[object, ...]]
+    approvers: list[tuple[object, ...]]
+    queue: list[tuple[object, ...]]
+    timers: list[tuple[object, ...]]
+
+
+def rows_of(views: Sequence[ApprovalView]) -> Rows:
+    """Return what the read models hold of these approvals."""
+    rows = Rows([], [], [], [])
+    for view in views:
+        source = view.source
+        rows.approvals.append(
+            (
+                view.workspace,
+                view.id,
+                view.version,
+                view.status,
+                view.type,
+                view.requester.email,
+                source.name if source else None,
+                source.record_id if source else None,
+                view.round,
+                view.subject,
+                view.created_at,
+                view.expires_at,
+                encode_view(view),
+            )
+        )
+        for approver in view.approvers:
+            rows.approvers.append((view.workspace, approver.email, view.id))
+        if view.status == "pending":
+            urgency = URGENCY[view.urgency]
+            for approver in view.approvers:
+                rows.queue.append((view.workspace, approver.email, urgency, view.id))
+            rows.timers.append((view.workspace, view.id, "expire", view.expires_at))
+    return rows
+
+
+def history_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
+    """Return the history's rows of some events."""
+    return [
+        (
+            recorded.workspace,
+            recorded.approval_id,
+            recorded.version,
+            recorded.type,
+            recorded.event.at,
+            actor(recorded.event),
+            summary(recorded.event),
+            recorded.data.decode(),
+        )
+        for recorded in events
+    ]
+
+
+class ReadModels:
+    """The read models of every workspace, as the role that may write them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("projections")
+
+    async def apply(self, events: Sequence[Recorded]) -> int:
+        """Bring the read models up to these events and return how many were new; may be repeated.
+
+        Raises `Unavailable` when Postgres is away; then nothing of it was applied.
+        """
+        by_key: dict[Key, list[Recorded]] = {}
+        for event in events:
+            by_key.setdefault((event.workspace, event.approval_id), []).append(event)
+        async with self._database.connection() as connection:
+            views = await self._views(connection, sorted(by_key))
+            applied: list[Recorded] = []
+            changed: list[ApprovalView] = []
+            gaps: list[Key] = []
+            for key in sorted(by_key):
+                held = views.get(key)
+                fresh = _fresh(held.version if held else 0, by_key[key])
+                if not fresh:
+                    continue
+                if fresh[-1].version - fresh[0].version + 1 != len(fresh) or fresh[0].version != (
+                    held.version + 1 if held else 1
+                ):
+                    gaps.append(key)
+                    continue
+                changed.append(_fold(held, fresh))
+                applied.extend(fresh)
+            for key, missing in (await self._missing(connection, gaps, views)).items():
+                changed.append(_fold(views.get(key), missing))
+                applied.extend(missing)
+            if changed:
+                await self._write(connection, changed, applied)
+            return len(applied)
+
+    async def catch_up(self, keys: Sequence[Key]) -> int:
+        """Bring approvals up to their streams and return how many events that took."""
+        async with self._database.connection() as connection:
+            views = await self._views(connection, keys)
+            missing = await self._missing(connection, keys, views)
+            events = [event for key in sorted(missing) for event in missing[key]]
+            if events:
+                changed = [_fold(views.get(key), missing[key]) for key in sorted(missing)]
+                await self._write(connection, changed, events)
+            return len(events)
+
+    async def _views(
+        self, connection: asyncpg.Connection[asyncpg.Record], keys: Sequence[Key]
+    ) -> Mapping[Key, ApprovalView]:
+        rows = await connection.fetch(self._sql["views"], *_columns(keys, 2))
+        return {(row["workspace"], row["approval_id"]): decode_view(row["doc"]) for row in rows}
+
+    async def _missing(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        gaps: Sequence[Key],
+        views: Mapping[Key, ApprovalView],
+    ) -> Mapping[Key, list[Recorded]]:
+        if not gaps:
+            return {}
+        wanted = [
+            (workspace, approval_id, _version(views.get((workspace, approval_id))))
+            for workspace, approval_id in gaps
+        ]
+        rows = await connection.fetch(self._sql["missing"], *_columns(wanted, 3))
+        found: dict[Key, list[Recorded]] = {}
+        for row in rows:
+            found.setdefault((row["workspace"], row["approval_id"]), []).append(recorded_row(row))
+        return found
+
+    async def _write(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        views: Sequence[ApprovalView],
+        events: Sequence[Recorded],
+    ) -> None:
+        rows = rows_of(views)
+        await connection.execute(
+            self._sql["apply"],
+            *_columns(rows.approvals, 13),
+            *_columns(rows.approvers, 3),
+            *_columns(rows.queue, 4),
+            *_columns(rows.timers, 4),
+            *_columns(history_of(events), 8),
+        )
+
+
+def _fresh(held: int, events: Sequence[Recorded]) -> list[Recorded]:
+    """Return the events above a version, each once, in order."""
+    by_version = {event.version: event for event in events if event.version > held}
+    return [by_version[version] for version in sorted(by_version)]
+
+
+def _fold(view: ApprovalView | None, events: Sequence[Recorded]) -> ApprovalView:
+    for event in events:
+        view = evolve_view(view, event)
+    if view is None:
+        raise Gap("a stream without events")
+    return view
+
+
+def _version(view: ApprovalView | None) -> int:
+    return view.version if view else 0
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -1,0 +1,74 @@
+"""The audit trail of one approval: a sentence an event, with who and when."""
+
+from typing import assert_never
+
+from events.approval import (
+    ApprovalCommented,
+    ApprovalDecided,
+    ApprovalEvent,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalRevised,
+    ApprovalWithdrawn,
+    ApproverNotified,
+    DecisionSubmitted,
+    NotificationFailed,
+    WriteBackFailed,
+)
+
+
+def actor(event: ApprovalEvent) -> str | None:
+    """Return the address of who did it, or None where nobody did."""
+    match event:
+        case ApprovalRequested():
+            return event.about.requester.email
+        case ApprovalCommented() | DecisionSubmitted() | ApprovalDecided():
+            return event.by.email
+        case ApprovalWithdrawn():
+            return event.by
+        case (
+            ApproverNotified()
+            | NotificationFailed()
+            | ApprovalRevised()
+            | WriteBackFailed()
+            | ApprovalExpired()
+        ):
+            return None
+        case _:
+            assert_never(event)
+
+
+def summary(event: ApprovalEvent) -> str:
+    """Return the sentence that stands in the history, in plain text."""
+    # A text may hold what Postgres cannot: the fact itself keeps it, escaped.
+    return _sentence(event).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _sentence(event: ApprovalEvent) -> str:
+    match event:
+        case ApprovalRequested():
+            people = ", ".join(person.email for person in event.approvers)
+            where = f" in {event.about.source.name}" if event.about.source else ""
+            return f"{event.about.requester.email} asked{where}; it waits for {people}."
+        case ApproverNotified():
+            return f"{event.approver} was told by {event.channel} (revision {event.revision})."
+        case NotificationFailed():
+            return f"{event.approver} could not be told by {event.channel}: {event.reason}"
+        case ApprovalRevised():
+            return f"The content changed: this is revision {event.about.revision} now."
+        case ApprovalCommented():
+            return f"{event.by.email} wrote: {event.text}"
+        case DecisionSubmitted():
+            through = f", through key {event.via}" if event.via else ""
+            return f"{event.by.email} answered {event.outcome} by {event.channel}{through}."
+        case WriteBackFailed():
+            return f"The answer {event.outcome} was not taken by the source: {event.reason}"
+        case ApprovalDecided():
+            because = f": {event.reason}" if event.reason else "."
+            return f"{event.outcome.capitalize()} by {event.by.email}{because}"
+        case ApprovalWithdrawn():
+            return f"Withdrawn: {event.reason}"
+        case ApprovalExpired():
+            return "Expired: nobody decided in time."
+        case _:
+            assert_never(event)

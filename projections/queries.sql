@@ -1,0 +1,228 @@
+-- name: views
+-- The approvals of a batch as they stand.
+SELECT l.workspace, l.approval_id, l.doc
+FROM unnest($1::text[], $2::text[]) AS k (workspace, approval_id)
+JOIN approval_list l USING (workspace, approval_id);
+
+-- name: missing
+-- The events above what each approval's row holds.
+SELECT e.workspace, e.approval_id, e.version, e.type, e.schema_version, e.data, e.command_id,
+    e.recorded_at
+FROM unnest($1::text[], $2::text[], $3::integer[]) AS k (workspace, approval_id, version)
+JOIN events e ON e.workspace = k.workspace AND e.approval_id = k.approval_id
+    AND e.version > k.version
+ORDER BY e.workspace, e.approval_id, e.version;
+
+-- name: apply
+-- Write a batch to every read model, each approval only if nobody has written a newer version.
+WITH given AS (
+    SELECT *
+    FROM unnest(
+        $1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::integer[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[]
+    ) AS g (
+        workspace, approval_id, version, status, type, requester, source, record_id, round,
+        subject, created_at, expires_at, doc
+    )
+),
+written AS (
+    INSERT INTO approval_list AS held
+    SELECT * FROM given
+    ON CONFLICT (workspace, approval_id) DO UPDATE
+    SET version = excluded.version, status = excluded.status, doc = excluded.doc
+    WHERE held.version < excluded.version
+    RETURNING held.workspace, held.approval_id
+),
+asked AS (
+    SELECT a.workspace, a.approver, a.approval_id
+    FROM unnest($14::text[], $15::text[], $16::text[]) AS a (workspace, approver, approval_id)
+    JOIN written USING (workspace, approval_id)
+),
+approvers AS (
+    INSERT INTO approval_approvers (workspace, approver, approval_id)
+    SELECT * FROM asked
+    ON CONFLICT DO NOTHING
+),
+waiting AS (
+    SELECT q.workspace, q.approver, q.urgency, q.approval_id
+    FROM unnest($17::text[], $18::text[], $19::smallint[], $20::text[])
+        AS q (workspace, approver, urgency, approval_id)
+    JOIN written USING (workspace, approval_id)
+),
+left_queue AS (
+    DELETE FROM pending_queue q
+    USING written
+    WHERE q.workspace = written.workspace AND q.approval_id = written.approval_id
+    AND NOT EXISTS (
+        SELECT FROM waiting w
+        WHERE w.workspace = q.workspace AND w.approver = q.approver
+        AND w.approval_id = q.approval_id
+    )
+),
+joined_queue AS (
+    INSERT INTO pending_queue (workspace, approver, urgency, approval_id)
+    SELECT * FROM waiting
+    ON CONFLICT DO NOTHING
+),
+due AS (
+    SELECT t.workspace, t.approval_id, t.kind, t.due_at
+    FROM unnest($21::text[], $22::text[], $23::text[], $24::timestamptz[])
+        AS t (workspace, approval_id, kind, due_at)
+    JOIN written USING (workspace, approval_id)
+),
+ended_timers AS (
+    DELETE FROM timers t
+    USING written
+    WHERE t.workspace = written.workspace AND t.approval_id = written.approval_id
+    AND NOT EXISTS (
+        SELECT FROM due d
+        WHERE d.workspace = t.workspace AND d.approval_id = t.approval_id AND d.kind = t.kind
+    )
+),
+set_timers AS (
+    INSERT INTO timers (workspace, approval_id, kind, due_at)
+    SELECT * FROM due
+    ON CONFLICT (workspace, approval_id, kind) DO NOTHING
+)
+INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary, data)
+SELECT *
+FROM unnest(
+    $25::text[], $26::text[], $27::integer[], $28::text[], $29::timestamptz[], $30::text[],
+    $31::text[], $32::text[]
+)
+ON CONFLICT DO NOTHING;
+
+-- name: queue
+-- What waits for one approver: most urgent first, then oldest, after a place in that order.
+WITH page AS (
+    SELECT q.urgency, q.approval_id, l.doc, l.status, l.source, l.created_at, l.expires_at
+    FROM pending_queue q
+    JOIN approval_list l USING (workspace, approval_id)
+    WHERE q.workspace = $1 AND q.approver = $2 AND (q.urgency, q.approval_id) > ($3, $4)
+    ORDER BY q.urgency, q.approval_id
+    LIMIT $5
+)
+SELECT
+    string_agg(
+        left(verified(p.doc, p.status, c.swept_at), -1)
+        || ',"age_seconds":' || floor(extract(epoch FROM now() - p.created_at))::bigint
+        || ',"time_left_seconds":'
+        || greatest(0, floor(extract(epoch FROM p.expires_at - now()))::bigint) || '}',
+        ',' ORDER BY p.urgency, p.approval_id
+    ) AS docs,
+    count(*) AS rows,
+    (array_agg(p.urgency ORDER BY p.urgency DESC, p.approval_id DESC))[1] AS last_urgency,
+    (array_agg(p.approval_id ORDER BY p.urgency DESC, p.approval_id DESC))[1] AS last_id,
+    (SELECT count(*) FROM pending_queue q WHERE q.workspace = $1 AND q.approver = $2) AS waiting
+FROM page p
+LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = p.source;
+
+-- name: approval
+-- One approval as it stands in the read model, and how far its stream reaches.
+SELECT verified(l.doc, l.status, c.swept_at) AS doc, l.version,
+    (
+        SELECT max(e.version) FROM events e WHERE e.workspace = $1 AND e.approval_id = $2
+    ) AS newest
+FROM (SELECT $1::text AS workspace, $2::text AS approval_id) AS wanted
+LEFT JOIN approval_list l USING (workspace, approval_id)
+LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = l.source;
+
+-- name: history
+-- The audit trail of one approval.
+SELECT version, type, at, actor, summary, data
+FROM approval_history
+WHERE workspace = $1 AND approval_id = $2
+ORDER BY version;
+
+-- name: mirrored
+-- What is held of some records of a source, the latest round of each.
+SELECT DISTINCT ON (record_id) record_id, approval_id, status, doc
+FROM approval_list
+WHERE workspace = $1 AND source = $2 AND record_id = ANY($3::text[])
+ORDER BY record_id, round DESC;
+
+-- name: mirrored_open
+-- Every record of a source that is held as open.
+SELECT record_id, approval_id, status, doc
+FROM approval_list
+WHERE workspace = $1 AND source = $2 AND status = ANY('{pending,deciding}')
+ORDER BY record_id;
+
+-- name: changes
+-- What changed since a place in the log, as far as the read model shows it; the last column says
+-- how far it is safe to go on from.
+SELECT l.seq, e.workspace, e.approval_id, e.version, e.type, coalesce(a.version, 0) AS shown,
+    e.recorded_at
+FROM log l
+JOIN events e ON e.position = l.position
+LEFT JOIN approval_list a ON a.workspace = e.workspace AND a.approval_id = e.approval_id
+WHERE l.seq > $1
+ORDER BY l.seq
+LIMIT $2;
+
+-- name: log_head
+-- How far the log reaches.
+SELECT seq FROM log_head;
+
+-- name: people
+-- Everybody who was ever asked, for a choice of demo person.
+SELECT a.approver, count(q.approval_id) AS waiting
+FROM (SELECT DISTINCT approver FROM approval_approvers WHERE workspace = $1) a
+LEFT JOIN pending_queue q ON q.workspace = $1 AND q.approver = a.approver
+GROUP BY a.approver
+ORDER BY waiting DESC, a.approver
+LIMIT $2;
+
+-- name: lagging
+-- Approvals whose row is behind the log between two places of it.
+SELECT e.workspace, e.approval_id
+FROM log l
+JOIN events e ON e.position = l.position
+LEFT JOIN approval_list a ON a.workspace = e.workspace AND a.approval_id = e.approval_id
+WHERE l.seq > $1 AND l.seq <= $2
+GROUP BY e.workspace, e.approval_id
+HAVING max(e.version) > coalesce(max(a.version), 0)
+ORDER BY e.workspace, e.approval_id;
+
+-- name: reconciled
+-- How far of the log the read models are known to hold.
+SELECT seq FROM reconciled;
+
+-- name: set_reconciled
+-- Say so, never backwards.
+UPDATE reconciled SET seq = $1 WHERE seq < $1;
+
+-- name: settled_long_ago
+-- How far the log reached some seconds ago, so that what is still on its way is left alone.
+SELECT coalesce(max(l.seq), 0)
+FROM (
+    SELECT l.seq, l.position FROM log l WHERE l.seq > $1 ORDER BY l.seq LIMIT $3
+) l
+JOIN events e ON e.position = l.position
+WHERE e.recorded_at < now() - make_interval(secs => $2);
+
+-- name: due_timers
+-- Take what is due, each for as long as a lease lasts, so that nobody else is at it meanwhile.
+UPDATE timers t SET due_at = now() + make_interval(secs => $2)
+FROM (
+    SELECT workspace, approval_id, kind FROM timers
+    WHERE due_at <= now()
+    ORDER BY due_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+) d
+WHERE t.workspace = d.workspace AND t.approval_id = d.approval_id AND t.kind = d.kind
+RETURNING t.workspace, t.approval_id, t.kind, now() AS now;
+
+-- name: timers_done
+-- Remove timers that have fired.
+DELETE FROM timers t
+USING unnest($1::text[], $2::text[], $3::text[]) AS d (workspace, approval_id, kind)
+WHERE t.workspace = d.workspace AND t.approval_id = d.approval_id AND t.kind = d.kind;
+
+-- name: deciding
+-- Answered approvals whose answer is on its way to the source, all workspaces.
+SELECT workspace, approval_id FROM approval_list
+WHERE status = 'deciding'
+ORDER BY approval_id
+LIMIT $1;

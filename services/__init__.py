@@ -1,0 +1,1 @@
+"""The processes of Placet: each folder one job, wired in `bootstrap` alone."""

@@ -1,0 +1,1 @@
+"""The decision service: everything that changes an approval comes through here."""

@@ -1,0 +1,124 @@
+"""Takes answers, from whichever surface: each becomes one command, and the first one holds."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from events.approval import Outcome, Person
+from events.commands import CommentOnApproval, SubmitDecision, WithdrawApproval
+from events.decider import is_final
+from events.handling import Handled, Order, handle
+from events.store import EventStore
+from projections.approval_view import ApprovalView, view_of
+from services.decision.asking import new_command_id
+
+WAIT_FOR_SOURCE_S = 3.0
+"""How long an answer waits for the source before its caller is told `deciding`."""
+
+ANSWERS: dict[str, Outcome] = {
+    "approve": "approved",
+    "approved": "approved",
+    "deny": "rejected",
+    "denied": "rejected",
+    "reject": "rejected",
+    "rejected": "rejected",
+}
+"""What counts as an answer, in any case."""
+
+
+class WriteBacks(Protocol):
+    """Who carries answers to the source."""
+
+    async def carry_out(self, workspace: str, approval_id: str) -> None:
+        """Try at once; what cannot be done now is tried again later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What somebody answered, and how it came."""
+
+    outcome: Outcome
+    by: Person
+    reason: str | None
+    channel: str
+    via: str | None
+    revision: str | None
+
+
+class Answering:
+    """Submits decisions, comments and withdrawals; raises `Refused` and `Unavailable`."""
+
+    def __init__(
+        self, store: EventStore, write_backs: WriteBacks, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._write_backs = write_backs
+        self._clock = clock
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
+        """Submit an answer and return the approval after it: final, or `deciding`.
+
+        The answer is durable when this returns. For a mirrored record the source is told at once
+        and waited for a few seconds; it goes on being told after that.
+        """
+        command = SubmitDecision(
+            outcome=answer.outcome,
+            by=answer.by,
+            reason=answer.reason,
+            channel=answer.channel,
+            via=answer.via,
+            revision=answer.revision,
+            now=self._clock(),
+        )
+        handled = await self._handle(workspace, approval_id, command)
+        if is_final(handled.state):
+            return view_of(workspace, approval_id, handled.facts)
+        carrying = asyncio.create_task(self._write_backs.carry_out(workspace, approval_id))
+        self._carrying.add(carrying)
+        carrying.add_done_callback(self._carrying.discard)
+        await asyncio.wait([carrying], timeout=WAIT_FOR_SOURCE_S)
+        return await self.current(workspace, approval_id)
+
+    async def withdraw(
+        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None
+    ) -> ApprovalView:
+        """Recall an ask and return the approval after it."""
+        command = WithdrawApproval(by=by, as_admin=as_admin, reason=reason, now=self._clock())
+        handled = await self._handle(workspace, approval_id, command)
+        return view_of(workspace, approval_id, handled.facts)
+
+    async def comment(
+        self, workspace: str, approval_id: str, *, by: Person, text: str, comment_id: str
+    ) -> ApprovalView:
+        """Leave a comment, once for each id, and return the approval after it."""
+        command = CommentOnApproval(comment_id=comment_id, by=by, text=text, now=self._clock())
+        handled = await self._handle(workspace, approval_id, command)
+        return view_of(workspace, approval_id, handled.facts)
+
+    async def current(self, workspace: str, approval_id: str) -> ApprovalView:
+        """Return an approval as it stands in the store."""
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        return view_of(workspace, approval_id, (recorded.event for recorded in stream))
+
+    async def close(self) -> None:
+        """Let write-backs that are under way end; what they leave is taken up again later."""
+        if self._carrying:
+            await asyncio.wait(self._carrying, timeout=5)
+        for task in self._carrying:
+            task.cancel()
+
+    async def _handle(
+        self,
+        workspace: str,
+        approval_id: str,
+        command: SubmitDecision | WithdrawApproval | CommentOnApproval,
+    ) -> Handled:
+        return await handle(
+            self._store,
+            workspace,
+            Order(approval_id=approval_id, command=command, command_id=new_command_id()),
+        )

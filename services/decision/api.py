@@ -1,0 +1,231 @@
+"""The calls that change something: ask, decide, withdraw, comment."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from events.approval import Person
+from events.decider import Refused
+from projections.approval_view import ApprovalView, encode_view
+from services.decision.answering import ANSWERS, Answer, Answering
+from services.decision.asking import MAX_KEY, Asking, approval_decoder, fingerprint, new_command_id
+from services.web.app import problems, require
+from services.web.bodies import read_body, read_json
+from services.web.emails import NotAnAddress, email
+from services.web.keys import Principal
+from services.web.problems import Invalid, Problem
+
+Authenticate = Callable[[Request], Awaitable[Principal]]
+
+STATUS_OF = {
+    "not_found": 404,
+    "not_an_approver": 403,
+    "not_the_requester": 403,
+    "already_resolved": 409,
+    "stale_revision": 409,
+}
+
+
+class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An answer; `approver` only from a key that decides for others."""
+
+    decision: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    reason: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    approver: Annotated[str, msgspec.Meta(min_length=3, max_length=254)] | None = None
+    revision: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+
+
+class WithdrawBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Why an ask is recalled."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+
+
+class CommentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A comment."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
+
+
+_decisions = msgspec.json.Decoder(DecisionBody)
+_withdrawals = msgspec.json.Decoder(WithdrawBody)
+_comments = msgspec.json.Decoder(CommentBody)
+
+
+def decision_router(asking: Asking, answering: Answering, authenticate: Authenticate) -> APIRouter:
+    """Return the routes of the decision service."""
+    router = APIRouter(prefix="/v1", tags=["decide"])
+    caller = Depends(authenticate)
+
+    @router.post(
+        "/approvals",
+        status_code=201,
+        summary="Ask for an approval",
+        responses={
+            201: shows("Asked; the ask is durable."),
+            200: shows("The same key and body again."),
+            **problems(413, 422),
+        },
+        openapi_extra=takes("ApprovalBody", [IDEMPOTENCY_KEY]),
+    )
+    async def ask(request: Request, principal: Principal = caller) -> Response:
+        require(principal, "approvals:request")
+        key = idempotency_key(request)
+        body = await read_body(request)
+        asked = await asking.ask(
+            principal.workspace,
+            read_json(body, approval_decoder),
+            asked_by=principal.email,
+            idempotency_key=key,
+            fingerprint=fingerprint(body) if key is not None else "",
+        )
+        return _shown(asked.view, status=201 if asked.created else 200)
+
+    @router.post(
+        "/approvals/{approval_id}/decision",
+        summary="Decide",
+        responses={
+            200: shows("Final."),
+            202: shows("The answer is safe and on its way to the source."),
+            **problems(404, 409, 413, 422),
+        },
+        openapi_extra=takes("DecisionBody"),
+    )
+    async def decide(request: Request, approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:decide")
+        body = read_json(await read_body(request), _decisions)
+        outcome = ANSWERS.get(body.decision.strip().lower())
+        if outcome is None:
+            raise Invalid(
+                f"decision: {body.decision!r} is no answer; send approve or deny.",
+                pointer="/decision",
+            )
+        by, via = principal.email, None
+        if body.approver is not None:
+            by, via = _address(body.approver, "approver"), principal.key_id
+        answer = Answer(
+            outcome=outcome,
+            by=Person(email=by),
+            reason=body.reason,
+            channel="api",
+            via=via,
+            revision=body.revision,
+        )
+        try:
+            view = await answering.decide(principal.workspace, _known(approval_id), answer)
+        except Refused as refused:
+            raise await _told(answering, principal, approval_id, refused) from refused
+        return _shown(view, status=202 if view.status == "deciding" else 200)
+
+    @router.post(
+        "/approvals/{approval_id}/withdraw",
+        summary="Recall an ask",
+        responses={200: shows("Withdrawn."), **problems(404, 409, 413, 422)},
+        openapi_extra=takes("WithdrawBody"),
+    )
+    async def withdraw(
+        request: Request, approval_id: str, principal: Principal = caller
+    ) -> Response:
+        require(principal, "approvals:request")
+        body = read_json(await read_body(request) or b"{}", _withdrawals)
+        try:
+            view = await answering.withdraw(
+                principal.workspace,
+                _known(approval_id),
+                by=Person(email=principal.email),
+                as_admin=principal.may("admin"),
+                reason=body.reason,
+            )
+        except Refused as refused:
+            raise await _told(answering, principal, approval_id, refused) from refused
+        return _shown(view)
+
+    @router.post(
+        "/approvals/{approval_id}/comments",
+        status_code=201,
+        summary="Comment",
+        responses={201: shows("The comment stands in the history."), **problems(404, 413, 422)},
+        openapi_extra=takes("CommentBody", [IDEMPOTENCY_KEY]),
+    )
+    async def comment(
+        request: Request, approval_id: str, principal: Principal = caller
+    ) -> Response:
+        require(principal, "approvals:request")
+        key = idempotency_key(request)
+        body = read_json(await read_body(request), _comments)
+        try:
+            view = await answering.comment(
+                principal.workspace,
+                _known(approval_id),
+                by=Person(email=principal.email),
+                text=body.text,
+                comment_id=f"{principal.email} {key}" if key else new_command_id(),
+            )
+        except Refused as refused:
+            raise await _told(answering, principal, approval_id, refused) from refused
+        return _shown(view, status=201)
+
+    return router
+
+
+async def _told(
+    answering: Answering, principal: Principal, approval_id: str, refused: Refused
+) -> Problem:
+    """Return the problem for a refusal, with the approval as it is now."""
+    if refused.code == "not_found":
+        return Problem(404, "not_found", str(refused))
+    view = await answering.current(principal.workspace, approval_id)
+    return Problem(STATUS_OF[refused.code], refused.code, str(refused), approval=view)
+
+
+def _known(approval_id: str) -> str:
+    """Return an id that may exist; raises 404 for a text that never was one."""
+    if not (approval_id.isascii() and approval_id.isalnum() and len(approval_id) == 27):  # noqa: PLR2004 # a KSUID
+        raise Problem(404, "not_found", "There is no such approval.")
+    return approval_id
+
+
+def _address(text: str, field: str) -> str:
+    try:
+        return email(text)
+    except NotAnAddress as error:
+        raise Invalid(f"{field}: {error}", pointer=f"/{field}") from error
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the header `Idempotency-Key`, if any; raises 422 for one that cannot be kept."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and (not 1 <= len(key) <= MAX_KEY or not key.isprintable()):
+        raise Invalid(f"Idempotency-Key: must have 1 to {MAX_KEY} printable characters.")
+    return key
+
+
+def _shown(view: ApprovalView, status: int = 200) -> Response:
+    return Response(encode_view(view), status_code=status, media_type="application/json")
+
+
+def shows(description: str) -> dict[str, Any]:
+    """Return the documentation of an answer that is an approval."""
+    schema = {"$ref": "#/components/schemas/Approval"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def takes(body: str, parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the documentation of a request body."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+    extra: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
+    if parameters:
+        extra["parameters"] = parameters
+    return extra
+
+
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Send the same key to repeat a call safely.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+}

@@ -1,0 +1,288 @@
+"""Takes what comes by Kafka: observations of pollers, and asks of services that prefer Kafka.
+
+A batch becomes one transaction. Where that meets a conflict, its parts go one by one.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from events.approval import Subject
+from events.codec import Unreadable
+from events.commands import ObservePending, ObserveSettled, RequestApproval
+from events.decider import reopens
+from events.digest import NotCanonical, payload_digest
+from events.handling import Order, handle, handle_batch, request, request_batch
+from events.kafka.consumer import Delivered, Rejected
+from events.kafka.messages import attributes
+from events.observation import Observation, decode_observation
+from events.store import (
+    Claim,
+    Claimed,
+    ClaimTaken,
+    EventStore,
+    Unavailable,
+    VersionConflict,
+)
+from services.decision.asking import (
+    EXPIRES_AFTER,
+    approval_decoder,
+    ask_command,
+    fingerprint,
+    idempotency_claim,
+    new_approval_id,
+    new_command_id,
+)
+from services.settings import DEFAULT_WORKSPACE
+from services.web.bodies import MAX_BODY, read_json
+from services.web.problems import Problem
+
+KAFKA = "kafka"
+"""Stands before the keys of asks that came by Kafka: no principal has that address."""
+ROUNDS = 5
+"""How often an observation is placed anew because somebody else placed the record first."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    message: Delivered
+    workspace: str
+    key: str
+    claim: Claim
+    command: RequestApproval
+
+
+class Intake:
+    """Handlers for the topics that come in; each bears to see a message twice."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Callable[[], datetime],
+        expires_after: timedelta = EXPIRES_AFTER,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._expires_after = expires_after
+
+    async def observed(self, batch: Sequence[Delivered]) -> Sequence[Rejected]:
+        """Handle messages of `approval.observed`."""
+        rejected: list[Rejected] = []
+        by_workspace: dict[str, list[Observation]] = {}
+        for message in batch:
+            try:
+                observation = decode_observation(message.value or b"")
+                self._command(observation, round_=1)
+            except (Unreadable, NotCanonical) as error:
+                rejected.append(Rejected(message, str(error)))
+            else:
+                by_workspace.setdefault(observation.workspace, []).append(observation)
+        for workspace, observations in by_workspace.items():
+            for wave in _waves(observations):
+                await self._place(workspace, wave)
+        return rejected
+
+    async def _place(self, workspace: str, wave: Mapping[str, Observation]) -> None:
+        """Bring each record's approval up to one observation."""
+        try:
+            reopened = await self._place_together(workspace, wave)
+        except (VersionConflict, ClaimTaken):
+            reopened = {}
+            for key, observation in wave.items():
+                await self._place_alone(workspace, key, observation)
+        for key, claimed in reopened.items():
+            await self._new_round(workspace, key, wave[key], claimed.round + 1)
+
+    async def _place_together(
+        self, workspace: str, wave: Mapping[str, Observation]
+    ) -> dict[str, Claimed]:
+        claimed = await self._store.claimed(workspace, "record", list(wave))
+        orders = {
+            key: self._order(key, observation, claimed.get(key))
+            for key, observation in wave.items()
+        }
+        handled = await handle_batch(
+            self._store, workspace, [order for order in orders.values() if order is not None]
+        )
+        reopened: dict[str, Claimed] = {}
+        for key, order in orders.items():
+            if order is None or key not in claimed:
+                continue
+            state = handled[order.approval_id].state
+            if isinstance(order.command, ObservePending) and reopens(order.command, state):
+                reopened[key] = claimed[key]
+        return reopened
+
+    async def _place_alone(self, workspace: str, key: str, observation: Observation) -> None:
+        for _ in range(ROUNDS):
+            claimed = (await self._store.claimed(workspace, "record", [key])).get(key)
+            order = self._order(key, observation, claimed)
+            if order is None:
+                return
+            try:
+                handled = await handle(self._store, workspace, order)
+            except ClaimTaken:
+                continue
+            if (
+                claimed is not None
+                and isinstance(order.command, ObservePending)
+                and reopens(order.command, handled.state)
+            ):
+                await self._new_round(workspace, key, observation, claimed.round + 1)
+            return
+        raise Unavailable(f"{key} is being placed by somebody else all the time. Try again.")
+
+    async def _new_round(
+        self, workspace: str, key: str, observation: Observation, round_: int
+    ) -> None:
+        """Begin a new approval for a record that is pending again; no-op if somebody did."""
+        order = self._order(key, observation, None, round_)
+        if order is None:
+            return
+        try:
+            await request(self._store, workspace, order)
+        except ClaimTaken:
+            logger.info("%s: round %d has begun already", key, round_)
+
+    def _order(
+        self, key: str, observation: Observation, claimed: Claimed | None, round_: int = 1
+    ) -> Order | None:
+        """Return the order for an observation; None when there is nothing to settle."""
+        command = self._command(observation, claimed.round if claimed else round_)
+        command_id = new_command_id()
+        if claimed is not None:
+            return Order(approval_id=claimed.approval_id, command=command, command_id=command_id)
+        if not isinstance(command, ObservePending):
+            return None
+        return Order(
+            approval_id=new_approval_id(command.ask.now),
+            command=command,
+            command_id=command_id,
+            claim=Claim(kind="record", key=key, round=round_),
+        )
+
+    def _command(self, observation: Observation, round_: int) -> ObservePending | ObserveSettled:
+        now = self._clock()
+        ask = ask_of(observation, round_=round_, now=now, expires_after=self._expires_after)
+        if ask is not None:
+            return ObservePending(ask=ask, read_at=observation.read_at)
+        return settled_of(observation, now)
+
+    async def requests(self, batch: Sequence[Delivered]) -> Sequence[Rejected]:
+        """Handle messages of `approval.requests`: the body of `POST /v1/approvals`."""
+        rejected: list[Rejected] = []
+        asks: dict[tuple[str, str], _Ask] = {}
+        for message in batch:
+            try:
+                ask = self._ask(message)
+            except (Unreadable, Problem) as error:
+                rejected.append(Rejected(message, str(error)))
+            else:
+                asks.setdefault((ask.workspace, ask.key), ask)
+        for workspace in dict.fromkeys(workspace for workspace, _ in asks):
+            theirs = [ask for (owner, _), ask in asks.items() if owner == workspace]
+            rejected.extend(await self._keep(workspace, theirs))
+        return rejected
+
+    def _ask(self, message: Delivered) -> _Ask:
+        found = attributes(message.headers)
+        ce_id = found.get("ce_id", "")
+        if not ce_id or len(ce_id) > 255 or "\0" in ce_id:  # noqa: PLR2004 # as for Idempotency-Key
+            raise Unreadable("header ce_id is missing or longer than 255 characters")
+        value = message.value or b""
+        if len(value) > MAX_BODY:
+            raise Unreadable(f"the body is over {MAX_BODY // 1024} KiB")
+        body = read_json(value, approval_decoder)
+        if body.requester is None:
+            raise Unreadable("requester: is missing; by Kafka nobody else is known to ask")
+        workspace = found.get("ce_workspace", DEFAULT_WORKSPACE)
+        claim = idempotency_claim(KAFKA, ce_id, fingerprint(value))
+        return _Ask(
+            message, workspace, claim.key, claim, ask_command(body, asked_by="", now=self._clock())
+        )
+
+    async def _keep(self, workspace: str, asks: Sequence[_Ask]) -> list[Rejected]:
+        known = await self._store.claimed(workspace, "idempotency", [ask.key for ask in asks])
+        new = [ask for ask in asks if ask.key not in known]
+        rejected = [
+            Rejected(ask.message, "ce_id was used before, with another body")
+            for ask in asks
+            if ask.key in known and known[ask.key].fingerprint != ask.claim.fingerprint
+        ]
+        orders = [_order(ask) for ask in new]
+        try:
+            await request_batch(self._store, workspace, orders)
+        except (ClaimTaken, VersionConflict):
+            for order in orders:
+                try:
+                    await request(self._store, workspace, order)
+                except ClaimTaken:
+                    logger.info("%s was asked before", order.claim)
+        return rejected
+
+
+def ask_of(
+    observation: Observation, *, round_: int, now: datetime, expires_after: timedelta
+) -> RequestApproval | None:
+    """Return the ask that a pending record stands for; None for one that is not pending.
+
+    Raises `NotCanonical` for a payload that cannot be bound to a decision.
+    """
+    content = observation.content
+    if observation.state != "pending" or content is None:
+        return None
+    return RequestApproval(
+        about=Subject(
+            type=content.type,
+            title=content.title,
+            requester=content.requester,
+            revision=observation.revision,
+            round=round_,
+            payload_digest=payload_digest(content.payload),
+            source=observation.record,
+        ),
+        payload=content.payload,
+        approvers=content.approvers,
+        reason=content.reason,
+        urgency=content.urgency,
+        metadata={},
+        expires_at=now + expires_after,
+        now=now,
+    )
+
+
+def settled_of(observation: Observation, now: datetime) -> ObserveSettled:
+    """Return the command for a record that is pending no more."""
+    return ObserveSettled(
+        cause="settled" if observation.state == "pending" else observation.state,
+        by=observation.settled_by,
+        outcome=observation.outcome,
+        read_at=observation.read_at,
+        now=now,
+    )
+
+
+def _waves(observations: Sequence[Observation]) -> list[dict[str, Observation]]:
+    """Split into rounds in which each record stands once, keeping each record's order."""
+    waves: list[dict[str, Observation]] = []
+    placed: dict[str, int] = {}
+    for observation in observations:
+        key = observation.record_key
+        wave = placed.get(key, -1) + 1
+        placed[key] = wave
+        if wave == len(waves):
+            waves.append({})
+        waves[wave][key] = observation
+    return waves
+
+
+def _order(ask: _Ask) -> Order:
+    return Order(
+        approval_id=new_approval_id(ask.command.now),
+        command=ask.command,
+        command_id=f"{KAFKA} {ask.key}",
+        claim=ask.claim,
+    )

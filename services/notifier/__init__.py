@@ -1,0 +1,1 @@
+"""The notifier: sends each approver one card a channel, and settles it."""

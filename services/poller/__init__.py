@@ -1,0 +1,1 @@
+"""The poller: reads systems of record and publishes what it saw."""

@@ -1,0 +1,1 @@
+"""The publisher: carries the store's events into Kafka, in order."""

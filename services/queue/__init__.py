@@ -1,0 +1,1 @@
+"""The queue service: answers what waits for whom, and shows it."""

@@ -1,0 +1,262 @@
+"""The calls that read: what waits for whom, one approval, its history, and what changes."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from projections.approval_view import OPEN, Status, decode_view
+from projections.queries import MOST, PAGE, BadCursor, Docs, Filters, Queries
+from services.queue.broadcast import Broadcast, Watcher
+from services.web.app import problems, require
+from services.web.bodies import plain
+from services.web.emails import NotAnAddress, email
+from services.web.keys import Principal
+from services.web.problems import Invalid, Problem
+
+Authenticate = Callable[[Request], Awaitable[Principal]]
+
+LONGEST_WAIT_S = 60
+HEARTBEAT_S = 15.0
+JSON = "application/json"
+
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+Text = Annotated[str | None, Query(max_length=254)]
+Cursor = Annotated[str | None, Query(max_length=200)]
+_ids = msgspec.json.Encoder()
+
+
+def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authenticate) -> APIRouter:
+    """Return the routes of the queue service."""
+    router = APIRouter(prefix="/v1", tags=["read"])
+    caller = Depends(authenticate)
+
+    @router.get(
+        "/approvals",
+        summary="List approvals, newest first",
+        responses={200: _lists("Approval"), **problems(422)},
+        response_class=Response,
+    )
+    async def approvals(
+        principal: Principal = caller,
+        *,
+        status: Status | None = None,
+        approver: Text = None,
+        requester: Text = None,
+        type: Text = None,  # noqa: A002 # the parameter's public name
+        source: Text = None,
+        subject: Text = None,
+        limit: Limit = PAGE,
+        cursor: Cursor = None,
+    ) -> Response:
+        require(principal, "approvals:read")
+        filters = Filters(
+            status=status,
+            approver=_address(approver, "approver"),
+            requester=_address(requester, "requester"),
+            type=_plain(type, "type"),
+            source=_plain(source, "source"),
+            subject=_plain(subject, "subject"),
+        )
+        page = queries.list(principal.workspace, filters, limit=limit, cursor=cursor)
+        docs = await _page(page)
+        return _json(f'{{"data":[{docs.json}],"next_cursor":{json.dumps(docs.next_cursor)}}}')
+
+    @router.get(
+        "/queue",
+        summary="Which approvals do I still need to complete?",
+        responses={200: _lists("QueuedApproval", counted=True), **problems(422)},
+        response_class=Response,
+    )
+    async def queue(
+        principal: Principal = caller,
+        *,
+        approver: Text = None,
+        limit: Limit = PAGE,
+        cursor: Cursor = None,
+    ) -> Response:
+        require(principal, "approvals:read")
+        whose = _address(approver, "approver") or principal.email
+        docs = await _page(queries.queue(principal.workspace, whose, limit=limit, cursor=cursor))
+        return _json(
+            f'{{"data":[{docs.json}],"count":{docs.waiting},'
+            f'"next_cursor":{json.dumps(docs.next_cursor)}}}'
+        )
+
+    @router.get(
+        "/approvals/{approval_id}",
+        summary="One approval, as of now",
+        responses={200: _one(), **problems(404)},
+        response_class=Response,
+    )
+    async def approval(approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:read")
+        return _json(await _doc(queries, principal, approval_id))
+
+    @router.get(
+        "/approvals/{approval_id}/history",
+        summary="Its events, oldest first",
+        responses={200: _lists("HistoryEntry", paged=False), **problems(404)},
+        response_class=Response,
+    )
+    async def history(approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:read")
+        entries = await queries.history(principal.workspace, _possible(approval_id))
+        if not entries:
+            raise _not_found()
+        return _json(_ids.encode({"data": entries}))
+
+    @router.get(
+        "/approvals/{approval_id}/links",
+        summary="Its linked items",
+        responses={200: _lists("Link", paged=False), **problems(404)},
+        response_class=Response,
+    )
+    async def links(approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:read")
+        view = decode_view(await _doc(queries, principal, approval_id))
+        return _json(_ids.encode({"data": view.links}))
+
+    @router.get(
+        "/approvals/{approval_id}/wait",
+        summary="Wait until it is final",
+        responses={200: _one(), **problems(404, 422)},
+        response_class=Response,
+    )
+    async def wait(
+        approval_id: str,
+        principal: Principal = caller,
+        *,
+        timeout: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S)] = 30,
+    ) -> Response:
+        require(principal, "approvals:read")
+        until = time.monotonic() + timeout
+        with broadcast.waiting_for(principal.workspace, _possible(approval_id)) as final:
+            while True:
+                final.clear()
+                doc = await _doc(queries, principal, approval_id)
+                left = until - time.monotonic()
+                if left <= 0 or decode_view(doc).status not in OPEN:
+                    return _json(doc)
+                try:
+                    async with asyncio.timeout(left):
+                        await final.wait()
+                except TimeoutError:
+                    continue
+
+    @router.get(
+        "/stream",
+        summary="What changes, as server-sent events",
+        responses={
+            200: {
+                "description": "One `changed` event each, with id, type, version and status.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            **problems(),
+        },
+        response_class=StreamingResponse,
+    )
+    async def stream(request: Request, principal: Principal = caller) -> StreamingResponse:
+        require(principal, "approvals:read")
+        events = changes(broadcast, principal.workspace, request)
+        return StreamingResponse(
+            events,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return router
+
+
+async def changes(broadcast: Broadcast, workspace: str, request: Request) -> AsyncIterator[bytes]:
+    """Yield a workspace's changes as server-sent events until the reader goes away."""
+    with broadcast.watching(workspace) as watcher:
+        yield b"retry: 2000\n\n"
+        while not await request.is_disconnected():
+            yield await _next_event(watcher)
+
+
+async def _next_event(watcher: Watcher) -> bytes:
+    if watcher.missed:
+        watcher.missed = False
+        return b"event: missed\ndata: {}\n\n"
+    try:
+        async with asyncio.timeout(HEARTBEAT_S):
+            change = await watcher.changes.get()
+    except TimeoutError:
+        return b": still here\n\n"
+    data = {"id": change.approval_id, "type": change.type, "version": change.version}
+    return b"id: %d\nevent: changed\ndata: %s\n\n" % (change.seq, _ids.encode(data))
+
+
+async def _doc(queries: Queries, principal: Principal, approval_id: str) -> str:
+    doc = await queries.approval(principal.workspace, _possible(approval_id))
+    if doc is None:
+        raise _not_found()
+    return doc
+
+
+async def _page(page: Awaitable[Docs]) -> Docs:
+    try:
+        return await page
+    except BadCursor as error:
+        raise Invalid(f"cursor: {error}", pointer="/cursor") from error
+
+
+def _possible(approval_id: str) -> str:
+    if "\0" in approval_id or not approval_id.isascii():
+        raise _not_found()
+    return approval_id
+
+
+def _not_found() -> Problem:
+    return Problem(404, "not_found", "There is no such approval.")
+
+
+def _address(text: str | None, field: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return email(text)
+    except NotAnAddress as error:
+        raise Invalid(f"{field}: {error}", pointer=f"/{field}") from error
+
+
+def _plain(text: str | None, field: str) -> str | None:
+    return plain(text, field) if text is not None else None
+
+
+def _json(body: str | bytes) -> Response:
+    return Response(body, media_type=JSON)
+
+
+def _one() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Approval"}
+    return {"description": "The approval.", "content": {JSON: {"schema": schema}}}
+
+
+def _lists(schema: str, *, paged: bool = True, counted: bool = False) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "data": {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}}
+    }
+    if paged:
+        properties["next_cursor"] = {"type": ["string", "null"]}
+    if counted:
+        properties["count"] = {"type": "integer"}
+    return {
+        "description": "A list.",
+        "content": {
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": list(properties),
+                    "properties": properties,
+                }
+            }
+        },
+    }

@@ -1,0 +1,117 @@
+"""What the environment says: read once, checked at once, every error named with its setting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DEFAULT_WORKSPACE = "default"
+SERVICES = ("decision", "queue", "publisher", "projector", "poller", "notifier")
+HTTP_SERVICES = ("decision", "queue", "poller")
+
+
+class HalfConfigured(Exception):
+    """Placet does not start like this; `errors` says which settings are wrong, and how."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The process's settings; secrets are kept out of `repr`."""
+
+    postgres_dsn: str
+    kafka: str
+    port: int
+    host: str
+    public_url: str
+    bootstrap_key: str | None
+    config: Path | None
+    dev_login: bool
+    embedded_broker: bool
+    topic_partitions: int | None
+    topic_replication: int
+    reconcile_seconds: float
+
+    def __repr__(self) -> str:
+        """Name what can be shown to anybody."""
+        return f"Settings(kafka={self.kafka!r}, port={self.port}, public_url={self.public_url!r})"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in `PLACET_*`; raises `HalfConfigured` with every error at once."""
+    reader = _Reader(environ)
+    port = reader.number("PLACET_PORT", 8080, least=1, most=65535)
+    settings = Settings(
+        postgres_dsn=reader.required(
+            "PLACET_POSTGRES_DSN", "postgresql://user@host:5432/placet, password in PGPASSFILE"
+        ),
+        kafka=reader.required("PLACET_KAFKA", "broker1:9092,broker2:9092"),
+        port=port,
+        host=environ.get("PLACET_HOST", "127.0.0.1"),
+        public_url=reader.url("PLACET_PUBLIC_URL", f"http://127.0.0.1:{port}"),
+        bootstrap_key=reader.key("PLACET_BOOTSTRAP_KEY"),
+        config=reader.file("PLACET_CONFIG"),
+        dev_login=reader.flag("PLACET_DEV_LOGIN"),
+        embedded_broker=reader.flag("PLACET_EMBEDDED_BROKER"),
+        topic_partitions=reader.optional_number("PLACET_TOPIC_PARTITIONS", least=1, most=1000),
+        topic_replication=reader.number("PLACET_TOPIC_REPLICATION", 1, least=1, most=9),
+        reconcile_seconds=float(reader.number("PLACET_RECONCILE_S", 60, least=1, most=86_400)),
+    )
+    if reader.errors:
+        raise HalfConfigured(reader.errors)
+    return settings
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.errors: list[str] = []
+
+    def required(self, name: str, example: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self.errors.append(f"{name} is not set (for example: {example})")
+        return value
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        return self.optional_number(name, least=least, most=most) or default
+
+    def optional_number(self, name: str, *, least: int, most: int) -> int | None:
+        value = self._environ.get(name, "")
+        if not value:
+            return None
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            self.errors.append(f"{name} is {value!r}: it must be a number from {least} to {most}")
+            return None
+        return int(value)
+
+    def flag(self, name: str) -> bool:
+        value = self._environ.get(name, "").lower()
+        if value not in ("", "0", "1", "true", "false", "yes", "no"):
+            self.errors.append(f"{name} is {value!r}: it must be 1 or 0")
+        return value in ("1", "true", "yes")
+
+    def url(self, name: str, default: str) -> str:
+        value = self._environ.get(name) or default
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.errors.append(f"{name} is {value!r}: it must be an http or https URL")
+        return value.rstrip("/")
+
+    def key(self, name: str) -> str | None:
+        value = self._environ.get(name) or None
+        if value is not None and len(value) < 16:  # noqa: PLR2004 # the figure stands in the text
+            self.errors.append(f"{name} is too short: use at least 16 characters")
+        return value
+
+    def file(self, name: str) -> Path | None:
+        value = self._environ.get(name) or None
+        if value is None:
+            return None
+        path = Path(value)
+        if not path.is_file():
+            self.errors.append(f"{name} is {value!r}: there is no such file")
+        return path

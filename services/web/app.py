@@ -1,0 +1,145 @@
+"""Makes an HTTP application that answers what was asked for, or a problem document."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from events.store import Unavailable
+from services.web.keys import Keys, Principal, Scope
+from services.web.problems import Problem, answer_problem, problem_response, unavailable
+
+VERSION = "0.1.0"
+DESCRIPTION = "One approval queue for people, fed by business systems and by agents."
+
+logger = logging.getLogger(__name__)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def make_app(routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) -> FastAPI:
+    """Return an application with these routers, its own OpenAPI document and no default errors."""
+    app = FastAPI(
+        title="Placet",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        exception_handlers={
+            Problem: answer_problem,
+            Unavailable: _answer_unavailable,
+            RequestValidationError: _answer_validation,
+            HTTPException: _answer_http,
+            Exception: _answer_unexpected,
+        },
+    )
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+async def _answer_unavailable(_: Request, error: Exception) -> Response:
+    logger.warning("%s", error)
+    return problem_response(unavailable(str(error)))
+
+
+async def _answer_validation(_: Request, error: Exception) -> Response:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    found = [
+        {"pointer": "/" + "/".join(str(part) for part in one["loc"][1:]), "detail": one["msg"]}
+        for one in errors
+    ]
+    named = "; ".join(f"{one['pointer'].strip('/')}: {one['detail']}" for one in found)
+    return problem_response(Problem(422, "invalid", named or "invalid request", errors=found))
+
+
+async def _answer_http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"not an HTTP error: {error!r}")
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
+    return problem_response(
+        Problem(error.status_code, code, str(error.detail), headers=error.headers)
+    )
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem_response(
+        Problem(500, "internal", "Something went wrong here; it is in the log. Try again.")
+    )
+
+
+def authenticated(keys: Keys) -> Callable[[Request], Awaitable[Principal]]:
+    """Return what finds out who calls; raises 401."""
+
+    async def authenticate(request: Request) -> Principal:
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise Problem(
+                401,
+                "no_key",
+                "Send a key: Authorization: Bearer KEY. `placet key create` makes one.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        principal = await keys.find(text.strip())
+        if principal is None:
+            raise Problem(
+                401,
+                "wrong_key",
+                "This key is wrong, revoked or expired. `placet key create` makes a new one.",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            )
+        return principal
+
+    return authenticate
+
+
+def require(principal: Principal, scope: Scope) -> None:
+    """Raise 403 unless the key has a scope."""
+    if not principal.may(scope):
+        raise Problem(
+            403,
+            "missing_scope",
+            f"This key may not do that: it needs the scope {scope}. An administrator can make "
+            f"one: placet key create --scope {scope}",
+        )
+
+
+Documented = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int) -> Documented:
+    """Return the documentation of the problem documents that a call may answer with."""
+    return {
+        status: {
+            "description": "A problem document (RFC 9457) with a stable `code`.",
+            "content": {"application/problem+json": {"schema": {"$ref": PROBLEM_REF}}},
+        }
+        for status in (401, 403, 503, *statuses)
+    }
+
+
+PROBLEM_REF = "#/components/schemas/Problem"
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "approval": {"$ref": "#/components/schemas/Approval"},
+    },
+}

@@ -1,0 +1,14 @@
+-- name: find
+-- A key by its id, whichever workspace it opens.
+SELECT workspace, secret_digest, principal, scopes, expires_at, revoked_at FROM find_api_key($1);
+
+-- name: create
+-- Keep a new key, by its hash.
+INSERT INTO api_keys (workspace, key_id, secret_digest, principal, name, scopes, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: revoke
+-- End a key.
+UPDATE api_keys SET revoked_at = now()
+WHERE workspace = $1 AND key_id = $2 AND revoked_at IS NULL
+RETURNING key_id;

@@ -1,0 +1,1 @@
+"""Servers that the tests run against: brokers, Postgres, and a proxy that spoils connections."""
