@@ -131,7 +131,8 @@ def content_changed(ask: RequestApproval, state: Pending | Deciding) -> bool:
     """Tell whether an approver would now see something else; a note or a new time is no change."""
     asked = state.asked
     return (
-        ask.payload != asked.payload
+        # The digest tells true from 1, which Python's == does not.
+        ask.about.payload_digest != asked.about.payload_digest
         or ask.about.title != asked.about.title
         or {p.email for p in ask.approvers} != {p.email for p in asked.approvers}
     )
@@ -139,9 +140,9 @@ def content_changed(ask: RequestApproval, state: Pending | Deciding) -> bool:
 
 def _revised(ask: RequestApproval, state: Pending | Deciding) -> ApprovalRevised:
     about = ask.about
-    if about.revision == state.asked.about.revision:
-        # A source that changes content and keeps its revision: an answer to what was shown
-        # before must still be told from an answer to what is shown now.
+    if about.revision in state.asked.revisions:
+        # A source that changes content and keeps its revision, or takes up an old one: an answer
+        # to what was shown before must still be told from an answer to what is shown now.
         about = replace(about, revision=f"{about.revision}+{state.version}")
     return ApprovalRevised(about=about, payload=ask.payload, approvers=ask.approvers, at=ask.now)
 
@@ -207,6 +208,9 @@ def _record_notification_failure(
 ) -> list[ApprovalEvent]:
     match state:
         case Pending() | Deciding():
+            failure = (command.approver, command.channel, command.revision, command.reason)
+            if failure in state.asked.not_notified:
+                return []
             return [
                 NotificationFailed(
                     approver=command.approver,

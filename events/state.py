@@ -33,8 +33,12 @@ class Asked:
     payload: Json
     approvers: tuple[Person, ...]
     expires_at: datetime
+    revisions: frozenset[str]
+    """Every revision that was ever shown: none may stand for two contents."""
     notified: frozenset[tuple[str, str, str]] = frozenset()
     """(approver, channel, revision) of each card that was sent."""
+    not_notified: frozenset[tuple[str, str, str, str]] = frozenset()
+    """(approver, channel, revision, reason) of each card that could not be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,19 +122,26 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 payload=event.payload,
                 approvers=event.approvers,
                 expires_at=event.expires_at,
+                revisions=frozenset((event.about.revision,)),
             )
             return Pending(version=version, comments=state.comments, asked=asked)
-        case ApprovalCommented():
+        case ApprovalCommented() if not isinstance(state, Unknown):
             return replace(state, version=version, comments=state.comments | {event.comment_id})
         case ApproverNotified() if isinstance(state, Pending | Deciding):
             card = (event.approver, event.channel, event.revision)
             asked = replace(state.asked, notified=state.asked.notified | {card})
             return replace(state, version=version, asked=asked)
         case NotificationFailed() if isinstance(state, Pending | Deciding):
-            return replace(state, version=version)
+            failure = (event.approver, event.channel, event.revision, event.reason)
+            asked = replace(state.asked, not_notified=state.asked.not_notified | {failure})
+            return replace(state, version=version, asked=asked)
         case ApprovalRevised() if isinstance(state, Pending):
             asked = replace(
-                state.asked, about=event.about, payload=event.payload, approvers=event.approvers
+                state.asked,
+                about=event.about,
+                payload=event.payload,
+                approvers=event.approvers,
+                revisions=state.asked.revisions | {event.about.revision},
             )
             return replace(state, version=version, asked=asked)
         case DecisionSubmitted() if isinstance(state, Pending):
@@ -166,6 +177,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             return Expired(version=version, comments=state.comments, about=event.about, at=event.at)
         case (
             ApprovalRequested()
+            | ApprovalCommented()
             | ApproverNotified()
             | NotificationFailed()
             | ApprovalRevised()

@@ -7,10 +7,8 @@ duplicates, gaps, reordering and a broker that lost its data all end at the same
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 from events.envelope import Recorded
-from events.store.database import Database
+from events.store.database import Connection, Database
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
 from projections.approval_history import actor, summary
@@ -131,14 +129,14 @@ class ReadModels:
             return len(events)
 
     async def _views(
-        self, connection: asyncpg.Connection[asyncpg.Record], keys: Sequence[Key]
+        self, connection: Connection, keys: Sequence[Key]
     ) -> Mapping[Key, ApprovalView]:
         rows = await connection.fetch(self._sql["views"], *_columns(keys, 2))
         return {(row["workspace"], row["approval_id"]): decode_view(row["doc"]) for row in rows}
 
     async def _missing(
         self,
-        connection: asyncpg.Connection[asyncpg.Record],
+        connection: Connection,
         gaps: Sequence[Key],
         views: Mapping[Key, ApprovalView],
     ) -> Mapping[Key, list[Recorded]]:
@@ -156,7 +154,7 @@ class ReadModels:
 
     async def _write(
         self,
-        connection: asyncpg.Connection[asyncpg.Record],
+        connection: Connection,
         views: Sequence[ApprovalView],
         events: Sequence[Recorded],
     ) -> None:

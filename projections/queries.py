@@ -56,6 +56,7 @@ class Change:
     type: str
     shown: int
     recorded_at: datetime
+    summary: str | None = None
 
 
 _CONDITIONS: Mapping[str, str] = {
@@ -247,6 +248,7 @@ class Changes:
                 type=row["type"],
                 shown=row["shown"],
                 recorded_at=row["recorded_at"],
+                summary=row["summary"],
             )
             for row in rows
         ]

@@ -149,13 +149,14 @@ WHERE workspace = $1 AND source = $2 AND status = ANY('{pending,deciding}')
 ORDER BY record_id;
 
 -- name: changes
--- What changed since a place in the log, as far as the read model shows it; the last column says
--- how far it is safe to go on from.
+-- What changed since a place in the log, and how far the read models show it.
 SELECT l.seq, e.workspace, e.approval_id, e.version, e.type, coalesce(a.version, 0) AS shown,
-    e.recorded_at
+    e.recorded_at, h.summary
 FROM log l
 JOIN events e ON e.position = l.position
 LEFT JOIN approval_list a ON a.workspace = e.workspace AND a.approval_id = e.approval_id
+LEFT JOIN approval_history h ON h.workspace = e.workspace AND h.approval_id = e.approval_id
+    AND h.version = e.version
 WHERE l.seq > $1
 ORDER BY l.seq
 LIMIT $2;

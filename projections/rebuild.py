@@ -12,7 +12,7 @@ import asyncpg
 
 from events.envelope import Recorded
 from events.store import Unavailable
-from events.store.database import UNREACHABLE
+from events.store.database import UNREACHABLE, Connection
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
 from projections.apply import Rows, history_of, rows_of
@@ -65,15 +65,15 @@ async def rebuild(dsn: str, *, told: Told = lambda _done, _all: None) -> int:
         await reader.close(timeout=5)
 
 
-async def _connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+async def _connect(dsn: str) -> Connection:
     return await asyncpg.connect(
         dsn, timeout=10, server_settings={"search_path": "placet", "application_name": "rebuild"}
     )
 
 
 async def _fill(
-    owner: asyncpg.Connection[asyncpg.Record],
-    reader: asyncpg.Connection[asyncpg.Record],
+    owner: Connection,
+    reader: Connection,
     told: Told,
 ) -> int:
     """Read and fold the next batch while the one before it is being copied."""
@@ -126,7 +126,7 @@ def _fold(rows: list[asyncpg.Record]) -> _Filled:
     return _Filled(rows_of(views), events)
 
 
-async def _copy(owner: asyncpg.Connection[asyncpg.Record], filled: _Filled) -> None:
+async def _copy(owner: Connection, filled: _Filled) -> None:
     approvers = list(dict.fromkeys(filled.rows.approvers))
     for table, records in (
         ("approval_list", filled.rows.approvals),
@@ -139,7 +139,7 @@ async def _copy(owner: asyncpg.Connection[asyncpg.Record], filled: _Filled) -> N
             await owner.copy_records_to_table(f"{table}_next", records=records)
 
 
-async def _swap(owner: asyncpg.Connection[asyncpg.Record], head: asyncpg.Record | None) -> None:
+async def _swap(owner: Connection, head: asyncpg.Record | None) -> None:
     """Catch up with the log and put the new tables in the old ones' place."""
     sql = statements("projections", "rebuild.sql")
     async with owner.transaction():

@@ -84,7 +84,7 @@ class BatchConsumer:
         self._consumer: Any = None
         self._committed: dict[Any, int] = {}
         self.handled = 0
-        self.failing: str | None = None
+        self.failing: str | None = "has not joined its group yet"
 
     async def run(self) -> None:
         """Consume until cancelled; raises `Unavailable` when the broker cannot be reached."""
@@ -112,7 +112,12 @@ class BatchConsumer:
                 await self._once(consumer)
         finally:
             self._consumer = None
+            self.failing = "is not connected"
             await _stop(consumer)
+
+    def joined(self) -> None:
+        """Note that the group has told this member what to read: it can work."""
+        self.failing = None
 
     async def drain(self) -> None:
         """Wait until no batch is under way, so that the next owner begins where this one ended."""
@@ -219,7 +224,8 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             await self._consumer.drain()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing to do: reading starts at the committed offsets."""
+        """Reading starts at the committed offsets."""
+        self._consumer.joined()
 
 
 def _delivered(record: Any) -> Delivered:

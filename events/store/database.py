@@ -3,11 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
 
 from events.store import Unavailable
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:  # generic to a type checker only
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
 
 Role = Literal["placet_app", "placet_worker"]
 
@@ -28,7 +35,7 @@ UNREACHABLE = (
 """What asyncpg raises when Postgres is away, starting, stopping, full or cut off."""
 
 
-class WorkspaceConnection(asyncpg.Connection[asyncpg.Record]):
+class WorkspaceConnection(Connection):
     """A connection that remembers which workspace it speaks for."""
 
     workspace: str | None = None
@@ -44,7 +51,7 @@ class WorkspaceConnection(asyncpg.Connection[asyncpg.Record]):
 class Database:
     """A bounded pool of connections in one role."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     @classmethod
@@ -81,7 +88,7 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def workspace(self, name: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    async def workspace(self, name: str) -> AsyncIterator[Connection]:
         """Lend a connection that sees one workspace; raises `Unavailable`."""
         async with self.connection() as connection:
             # The proxy that a pool lends passes this on to the connection itself.
@@ -89,7 +96,7 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection that speaks for no workspace of its own; raises `Unavailable`."""
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:

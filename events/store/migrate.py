@@ -8,7 +8,7 @@ from importlib.resources import files
 import asyncpg
 
 from events.store import Unavailable
-from events.store.database import UNREACHABLE
+from events.store.database import UNREACHABLE, Connection
 
 LOCK = 0x504C_4143_4554
 """The advisory lock ("PLACET") that lets one migration run at a time."""
@@ -51,7 +51,7 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
     release, and `Unavailable` when Postgres cannot be reached.
     """
     try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=10)
+        connection: Connection = await asyncpg.connect(dsn, timeout=10)
     except UNREACHABLE as error:
         raise Unavailable(f"Postgres cannot be reached: {error}") from error
     try:
@@ -87,7 +87,7 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
 async def pending(dsn: str) -> list[str]:
     """Return the names of the migrations that the database still lacks."""
     try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=10)
+        connection: Connection = await asyncpg.connect(dsn, timeout=10)
     except UNREACHABLE as error:
         raise Unavailable(f"Postgres cannot be reached: {error}") from error
     try:
@@ -98,7 +98,7 @@ async def pending(dsn: str) -> list[str]:
         await connection.close(timeout=5)
 
 
-async def _missing(connection: asyncpg.Connection[asyncpg.Record]) -> list[Migration]:
+async def _missing(connection: Connection) -> list[Migration]:
     rows = await connection.fetch("SELECT package, name, digest FROM placet.migrations")
     applied = {(row["package"], row["name"]): row["digest"] for row in rows}
     known = migrations()

@@ -1,1 +1,1 @@
-"""The notifier: sends each approver one card a channel, and settles it."""
+"""Brings cards to approvers, each once, and keeps what they show true until nothing is open."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from events.store.database import UNREACHABLE
+from events.store.database import UNREACHABLE, Connection
 
 LOCK = 0x5055_424C_4953_48
 """The advisory lock ("PUBLISH")."""
@@ -34,9 +34,7 @@ async def lead(dsn: str, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(ASK_EVERY_S)
 
 
-async def _lead(
-    connection: asyncpg.Connection[asyncpg.Record], work: Callable[[], Awaitable[None]]
-) -> None:
+async def _lead(connection: Connection, work: Callable[[], Awaitable[None]]) -> None:
     take = "SELECT pg_try_advisory_lock($1::bigint)"
     while not await connection.fetchval(take, LOCK):  # noqa: ASYNC110 # Postgres holds the lock
         await asyncio.sleep(ASK_EVERY_S)

@@ -25,7 +25,14 @@ class SourceUnavailable(Unavailable):
 
 
 class SourceRefused(Exception):
-    """The source understood, and definitely says no: tell the approver why."""
+    """The source understood, and definitely says no: tell the approver why.
+
+    `status` is the HTTP status that it answered with, if it was an answer that refused.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RecordChanged(Exception):

@@ -1,6 +1,6 @@
 """A system of record spoken to over HTTP, as its source file says."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 
 import httpx2
@@ -54,7 +54,7 @@ class HttpSource:
         self._exchange = Exchange(definition, http_client, budget, clock)
         self._writer = Writer(definition, self._exchange, self._mapper)
 
-    async def changed(self, cursor: str | None) -> AsyncIterator[Page]:
+    async def changed(self, cursor: str | None) -> AsyncGenerator[Page, None]:
         """See `Source.changed`; a source whose file names no cursor lists all that is pending."""
         kind = self._file.listing.cursor
         if kind is None:
@@ -67,17 +67,17 @@ class HttpSource:
         if kind.param is not None and context["cursor"]["from"] is not None:
             query[kind.param] = context["cursor"]["from"]
         started: datetime | None = None
-        async for received, body, rows in self._pages(query):
+        async for received, body, rows in self.pages(query):
             started = started or date_of(received.headers) or received.began
             newest = self._newest(newest, body, rows, started)
             yield self._page(received, rows, newest)
 
-    async def pending(self) -> AsyncIterator[Page]:
+    async def pending(self) -> AsyncGenerator[Page, None]:
         """See `Source.pending`; the cursor is the time at which the listing began."""
         kind = self._file.listing.cursor
         cursor: str | None = None
         query = filled(self._file.listing.sweep.query, {})
-        async for received, body, rows in self._pages(query):
+        async for received, body, rows in self.pages(query):
             if isinstance(kind, TimeCursor):
                 cursor = cursor or times.kept(date_of(received.headers) or received.began)
             elif isinstance(kind, OpaqueCursor):
@@ -99,7 +99,7 @@ class HttpSource:
         if received.status in get.gone:
             return Reading(observation=self._gone(record_id, received), precondition=None)
         if not received.accepted:
-            raise SourceRefused(self._exchange.words(received))
+            raise SourceRefused(self._exchange.words(received), status=received.status)
         record = self._picked("get.record", get.record, self._body(received))
         try:
             observation = self._mapper.alone(record, record_id, received.began)
@@ -119,9 +119,13 @@ class HttpSource:
         """See `Source.note`."""
         await self._writer.note(record_id, text, idempotency_key)
 
-    async def _pages(
+    async def pages(
         self, query: Mapping[str, str]
-    ) -> AsyncIterator[tuple[Received, Json, list[Json]]]:
+    ) -> AsyncGenerator[tuple[Received, Json, list[Json]], None]:
+        """Yield each page of the listing as it comes: answer, body, rows.
+
+        `query` goes beside that of the file. Raises `SourceUnavailable`, `SourceRefused`.
+        """
         listing = self._file.listing
         fixed = {**filled(listing.query, {}), **query}
         asked: paging.PageRequest | None = paging.first(listing.paginate)
@@ -138,7 +142,7 @@ class HttpSource:
                 for_listing=True,
             )
             if not received.accepted:
-                raise SourceRefused(self._exchange.words(received))
+                raise SourceRefused(self._exchange.words(received), status=received.status)
             body = self._body(received)
             rows = self._picked("list.records", listing.records, body)
             if not isinstance(rows, list):

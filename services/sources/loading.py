@@ -109,7 +109,7 @@ _KINDS: Mapping[str, str] = {
 
 def _plain(message: str) -> str:
     """Return pydantic's own words in the style of ours."""
-    return message.removeprefix("Input should ").replace("valid ", "", 1)[:300]
+    return message.replace("Input should ", "must ", 1).replace("valid ", "", 1)[:300]
 
 
 def _data_path(location: tuple[str | int, ...], data: Any) -> Path:

@@ -1,28 +1,20 @@
 """Turns a record of a source into an observation, or says which of its fields cannot be mapped."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar
 
-from events.approval import Json, Outcome, Person, Urgency
+from events.approval import Json, Outcome
 from events.digest import payload_digest
-from events.observation import Observation, ObservedContent, RecordState
+from events.observation import Observation, RecordState
 from services.sources import Malformed, values
-from services.sources.definition import PersonMap, SourceDefinition
-from services.sources.expressions import Expression, Inapplicable
-from services.sources.templates import Template
-from services.sources.values import Wrong
+from services.sources.content import ContentMapper, FieldFault, checked, line_of, picked
+from services.sources.definition import SourceDefinition
+from services.sources.expressions import Inapplicable
 
 MAX_ROW_BYTES = 64 * 1024
-MAX_APPROVERS = 50
 MAX_NOTES = 1000
 MAX_REASON_CHARS = 500
-
-Checked = TypeVar("Checked")
-
-_URGENCIES: dict[str, Urgency] = {"low": "low", "medium": "medium", "high": "high"}
 
 
 class Unmappable(Exception):
@@ -31,12 +23,6 @@ class Unmappable(Exception):
     def __init__(self, row: Malformed) -> None:
         super().__init__(row.reason)
         self.row = row
-
-
-class _Field(Exception):
-    def __init__(self, key: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.key = key
 
 
 def row_bytes(row: Json) -> bytes:
@@ -54,6 +40,7 @@ class RecordMapper:
         self._workspace = definition.workspace
         self._source = definition.name
         self._file = definition.file
+        self._content = ContentMapper(definition.name, definition.file.mapping)
         self._states: dict[tuple[type, Json], str] = {}
         if self._file.states is not None:
             for name in type(self._file.states).model_fields:
@@ -79,7 +66,7 @@ class RecordMapper:
         return observation
 
     def notes(self, record: Json) -> tuple[str, ...]:
-        """Return the texts of a record's work notes, newest or oldest first as they come."""
+        """Return the texts of a record's work notes, in the order in which they come."""
         if self._file.notes is None:
             return ()
         try:
@@ -96,16 +83,16 @@ class RecordMapper:
         try:
             record_id = self._record_id(row, expected_id)
             return self._meaning(row, record_id, read_at, alone=alone)
-        except _Field as error:
+        except FieldFault as error:
             raise Unmappable(self._malformed(row, record_id, error.key, str(error))) from error
 
     def _record_id(self, row: Json, expected_id: str | None) -> str:
         if not isinstance(row, dict):
-            raise _Field("map", f"the record must be an object, not {values.shown(row)}")
-        found_id = self._pick("map.record_id", self._file.mapping.record_id, row)
-        record_id = _check("map.record_id", values.record_id, found_id)
+            raise FieldFault("map", f"the record must be an object, not {values.shown(row)}")
+        found_id = picked("map.record_id", self._file.mapping.record_id, row)
+        record_id = checked("map.record_id", values.record_id, found_id)
         if expected_id is not None and record_id != expected_id:
-            raise _Field("get.record", f"is the record {record_id}, not {expected_id}")
+            raise FieldFault("get.record", f"is the record {record_id}, not {expected_id}")
         return record_id
 
     def _meaning(
@@ -128,10 +115,10 @@ class RecordMapper:
             case "ignored":
                 return self._settled(row, record_id, read_at, "cancelled", None) if alone else None
             case _:
-                value = self._pick("map.state", self._file.mapping.state, row)
+                value = picked("map.state", self._file.mapping.state, row)
                 if value is None:
-                    raise _Field("map.state", "is missing")
-                raise _Field(
+                    raise FieldFault("map.state", "is missing")
+                raise FieldFault(
                     "map.state", f"is {values.shown(value)}, which `states` says nothing about"
                 )
 
@@ -139,7 +126,7 @@ class RecordMapper:
         expression = self._file.mapping.state
         if expression is None:
             return "pending"
-        value = self._pick("map.state", expression, row)
+        value = picked("map.state", expression, row)
         if isinstance(value, dict | list):
             return "unknown"
         return self._states.get((type(value), value), "unknown")
@@ -149,9 +136,9 @@ class RecordMapper:
             try:
                 met = requirement.holds(row)
             except Inapplicable as error:
-                raise _Field(f"require[{at}]", str(error)) from error
+                raise FieldFault(f"require[{at}]", str(error)) from error
             if not met:
-                raise _Field(f"require[{at}]", f"`{requirement.text}` does not hold")
+                raise FieldFault(f"require[{at}]", f"`{requirement.text}` does not hold")
 
     def _kept(self, row: Json) -> bool:
         if self._file.keep is None:
@@ -159,10 +146,10 @@ class RecordMapper:
         try:
             return self._file.keep.holds(row)
         except Inapplicable as error:
-            raise _Field("keep", str(error)) from error
+            raise FieldFault("keep", str(error)) from error
 
     def _pending(self, row: Json, record_id: str, read_at: datetime) -> Observation:
-        content, digest = self._content(row)
+        content, digest = self._content.of(row)
         revision = self._revision(row)
         if revision is None:
             revision = payload_digest(
@@ -193,10 +180,10 @@ class RecordMapper:
     ) -> Observation:
         # That it is settled must get through, even when how or by whom makes no sense.
         revision = by = None
-        with suppress(_Field):
+        with suppress(FieldFault):
             revision = self._revision(row)
-        with suppress(_Field):
-            by = self._line(
+        with suppress(FieldFault):
+            by = line_of(
                 "map.settled_by", self._file.mapping.settled_by, row, values.MAX_EMAIL_CHARS
             )
         return Observation(
@@ -214,78 +201,11 @@ class RecordMapper:
         expression = self._file.mapping.revision
         if expression is None:
             return None
-        picked = self._pick("map.revision", expression, row)
-        return _check(
-            "map.revision", lambda value: values.word(value, values.MAX_REVISION_CHARS), picked
+        return checked(
+            "map.revision",
+            lambda value: values.word(value, values.MAX_REVISION_CHARS),
+            picked("map.revision", expression, row),
         )
-
-    def _content(self, row: Json) -> tuple[ObservedContent, str]:
-        mapping = self._file.mapping
-        title = self._line("map.title", mapping.title, row, values.MAX_TITLE_CHARS)
-        if title is None:
-            raise _Field("map.title", "is missing")
-        payload = self._pick("map.payload", mapping.payload, row)
-        digest = _check("map.payload", values.payload, payload)
-        reason = self._pick("map.reason", mapping.reason, row)
-        content = ObservedContent(
-            type=self._line("map.type", mapping.type, row, values.MAX_NAME_CHARS) or self._source,
-            title=title,
-            payload=payload,
-            requester=self._person("map.requester", mapping.requester, row),
-            approvers=self._approvers(row),
-            reason=_check(
-                "map.reason", lambda value: values.prose(value, values.MAX_REASON_CHARS), reason
-            ),
-            urgency=self._urgency(row),
-            url=_check("map.url", values.url, self._pick("map.url", mapping.url, row)),
-        )
-        return content, digest
-
-    def _approvers(self, row: Json) -> tuple[Person, ...]:
-        mapping = self._file.mapping.approvers
-        entries = self._pick("map.approvers.each", mapping.each, row)
-        if not isinstance(entries, list):
-            raise _Field("map.approvers.each", f"must be a list, not {values.shown(entries)}")
-        people: dict[str, Person] = {}
-        for entry in entries:
-            if entry is not None:
-                person = self._person("map.approvers", mapping, entry)
-                people.setdefault(person.email, person)
-        if not people:
-            raise _Field("map.approvers.each", "names nobody, so that nobody could answer")
-        if len(people) > MAX_APPROVERS:
-            raise _Field("map.approvers.each", f"names more than {MAX_APPROVERS} people")
-        return tuple(people.values())
-
-    def _person(self, key: str, mapping: PersonMap, value: Json) -> Person:
-        address = self._pick(f"{key}.email", mapping.email, value)
-        name = self._line(f"{key}.name", mapping.name, value, values.MAX_NAME_CHARS)
-        return Person(email=_check(f"{key}.email", values.email, address), name=name)
-
-    def _urgency(self, row: Json) -> Urgency:
-        given = self._line("map.urgency", self._file.mapping.urgency, row, values.MAX_NAME_CHARS)
-        if given is None:
-            return "medium"
-        urgency = _URGENCIES.get(given.lower())
-        if urgency is None:
-            raise _Field("map.urgency", f"must be low, medium or high, not {values.shown(given)}")
-        return urgency
-
-    def _line(
-        self, key: str, source: Expression | Template | None, row: Json, limit: int
-    ) -> str | None:
-        picked = self._pick(key, source, row)
-        return _check(key, lambda value: values.line(value, limit), picked)
-
-    def _pick(self, key: str, source: Expression | Template | None, row: Json) -> Json:
-        if source is None:
-            return None
-        if isinstance(source, Template):
-            return source.render({"row": row})
-        try:
-            return source.of(row)
-        except Inapplicable as error:
-            raise _Field(key, str(error)) from error
 
     def _malformed(self, row: Json, record_id: str | None, key: str, sentence: str) -> Malformed:
         reason = f"{key}: {sentence}" if key else sentence
@@ -295,10 +215,3 @@ class RecordMapper:
             row=row_bytes(row),
             field=key,
         )
-
-
-def _check(key: str, check: Callable[[Json], Checked], value: Json) -> Checked:
-    try:
-        return check(value)
-    except Wrong as error:
-        raise _Field(key, str(error)) from error

@@ -4,6 +4,7 @@ What a template yields is quoted as a part of a path, or stands as one value in 
 never spliced into text that somebody parses afterwards.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +27,11 @@ Context = Mapping[str, Json]
 
 
 class _Renderer(pystache.Renderer):  # type: ignore[misc]  # pystache ships no types
-    """Renders values as JSON writes them: true and false, where Python says True and False."""
+    """Renders values as JSON writes them, and null as nothing."""
 
     def str_coerce(self, val: Any) -> str:
         """Return the text of a value that is no text."""
-        return str(val).lower() if isinstance(val, bool) else str(val)
+        return "" if val is None else json.dumps(val, ensure_ascii=False)
 
 
 def _quote(text: str) -> str:

@@ -25,7 +25,7 @@ class Wrong(Exception):
 
 def shown(value: object) -> str:
     """Return a value as an error quotes it: short, and on one line."""
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
 
 

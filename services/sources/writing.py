@@ -40,7 +40,7 @@ class Writer:
             raise AlreadySettled(how)
         if _is(decide.changed, received):
             raise RecordChanged(self._exchange.words(received))
-        raise SourceRefused(self._exchange.words(received))
+        raise SourceRefused(self._exchange.words(received), status=received.status)
 
     async def note(self, record_id: str, text: str, idempotency_key: str) -> None:
         """See `Source.note`."""
@@ -52,7 +52,7 @@ class Writer:
         }
         received = await self._exchange.send(prepared(self._note, context))
         if not received.accepted:
-            raise SourceRefused(self._exchange.words(received))
+            raise SourceRefused(self._exchange.words(received), status=received.status)
 
     def _settled_record(
         self, expression: Expression | None, answer: Answer, received: Received

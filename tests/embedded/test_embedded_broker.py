@@ -88,9 +88,12 @@ async def test_a_broker_left_over_from_an_earlier_run_is_ended(tmp_path: Path) -
     first = await EmbeddedBroker(tmp_path / "broker").start()
     assert first._claim is not None
     first._claim.release()
-    async with EmbeddedBroker(tmp_path / "broker", first.port) as second:
-        assert (await asyncio.wait_for(first.died, 5)).exit_code == 0
-        assert await topics_of(second.bootstrap) == []
+    try:
+        async with EmbeddedBroker(tmp_path / "broker", first.port) as second:
+            assert (await asyncio.wait_for(first.died, 5)).exit_code == 0
+            assert await topics_of(second.bootstrap) == []
+    finally:
+        await first.stop()
 
 
 async def test_a_file_with_settings_in_our_folder_does_not_reach_it(

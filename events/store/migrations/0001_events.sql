@@ -99,7 +99,7 @@ SET search_path = placet, pg_temp
 AS $$
 DECLARE
     head log_head;
-    found record;
+    next_event record;
     moved integer := 0;
 BEGIN
     PERFORM 1 FROM log_head h
@@ -112,7 +112,7 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT * INTO STRICT head FROM log_head FOR UPDATE;
-    FOR found IN
+    FOR next_event IN
         SELECT e.xid, e.position, e.workspace,
             sha256(convert_to(
                 concat_ws(
@@ -128,11 +128,11 @@ BEGIN
     LOOP
         moved := moved + 1;
         head.seq := head.seq + 1;
-        head.xid := found.xid;
-        head.position := found.position;
-        head.hash := sha256(head.hash || found.digest);
+        head.xid := next_event.xid;
+        head.position := next_event.position;
+        head.hash := sha256(head.hash || next_event.digest);
         INSERT INTO log (seq, position, workspace, hash)
-        VALUES (head.seq, found.position, found.workspace, head.hash);
+        VALUES (head.seq, next_event.position, next_event.workspace, head.hash);
     END LOOP;
     UPDATE log_head
     SET seq = head.seq, xid = head.xid, position = head.position, hash = head.hash;

@@ -1,0 +1,50 @@
+"""What the OpenAPI document says of the shapes that every surface shows."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from events.approval import Link
+from projections.approval_view import ApprovalView
+from services.decision.api import CommentBody, DecisionBody, WithdrawBody
+from services.decision.asking import ApprovalBody
+from services.web.openapi import describe as describe_shapes
+
+QUEUED: dict[str, Any] = {
+    "allOf": [
+        {"$ref": "#/components/schemas/Approval"},
+        {
+            "type": "object",
+            "required": ["age_seconds", "time_left_seconds"],
+            "properties": {
+                "age_seconds": {"type": "integer"},
+                "time_left_seconds": {"type": "integer"},
+            },
+        },
+    ]
+}
+HISTORY_ENTRY: dict[str, Any] = {
+    "type": "object",
+    "required": ["version", "type", "at", "by", "summary", "data"],
+    "properties": {
+        "version": {"type": "integer"},
+        "type": {"type": "string"},
+        "at": {"type": "string", "format": "date-time"},
+        "by": {"type": ["string", "null"]},
+        "summary": {"type": "string"},
+        "data": {"type": "object"},
+    },
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Complete the application's OpenAPI document."""
+    describe_shapes(
+        app,
+        [ApprovalView, ApprovalBody, DecisionBody, WithdrawBody, CommentBody, Link],
+        {
+            "Approval": {"$ref": "#/components/schemas/ApprovalView"},
+            "QueuedApproval": QUEUED,
+            "HistoryEntry": HISTORY_ENTRY,
+        },
+    )

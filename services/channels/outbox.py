@@ -1,0 +1,137 @@
+"""The dev mailbox: messages as an e-mail channel would send them, kept in a table to look at."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from events.store.database import Database
+from events.store.named_sql import statements
+from projections.queries import BadCursor
+from services.channels import ChannelRefused
+from services.channels.card import Card, Shown
+from services.channels.html import html
+from services.channels.text import subject, text
+
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLine:
+    """A message as a list shows it."""
+
+    message_id: str
+    approval_id: str
+    approver: str
+    subject: str
+    shown: Shown
+    sent_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(MessageLine):
+    """A whole message; `body_html` is a document of its own."""
+
+    body_text: str
+    body_html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage:
+    """Some messages, and where the next page begins."""
+
+    messages: Sequence[MessageLine]
+    next_cursor: str | None
+
+
+class OutboxChannel:
+    """Puts cards into the table `outbox_messages`; a card is one message, however often sent.
+
+    Raises `Unavailable` when Postgres is away.
+    """
+
+    name = "outbox"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("services.channels")
+
+    async def send(
+        self, card: Card, *, approval_id: str, approver: str, workspace: str, idempotency_key: str
+    ) -> str | None:
+        """See `Channel.send`; the reference is the message's id."""
+        message_id = hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
+        async with self._database.workspace(workspace) as connection:
+            await connection.execute(
+                self._sql["send"],
+                workspace,
+                message_id,
+                approval_id,
+                approver,
+                *_content(card),
+                card.shown,
+            )
+        return message_id
+
+    async def update(
+        self, reference: str | None, card: Card, shown: Shown, *, workspace: str
+    ) -> None:
+        """See `Channel.update`."""
+        if reference is None:
+            return
+        async with self._database.workspace(workspace) as connection:
+            found = await connection.fetchval(
+                self._sql["update"], workspace, reference, *_content(card), shown
+            )
+        if found is None:
+            raise ChannelRefused(f"There is no message {reference} in the outbox.")
+
+
+class Mailbox:
+    """What the outbox holds, for a page that shows it; raises `Unavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("services.channels")
+
+    async def list(
+        self, workspace: str, approver: str | None, *, limit: int, cursor: str | None
+    ) -> MessagePage:
+        """Return messages, newest first, of one approver or all; raises `BadCursor`."""
+        before = _place(cursor) if cursor is not None else (_END_OF_TIME, "")
+        async with self._database.workspace(workspace) as connection:
+            rows = await connection.fetch(self._sql["list"], workspace, approver, *before, limit)
+        messages = tuple(MessageLine(**row) for row in rows)
+        full = len(messages) == limit and limit > 0
+        return MessagePage(messages=messages, next_cursor=_cursor(messages[-1]) if full else None)
+
+    async def get(self, workspace: str, message_id: str) -> Message | None:
+        """Return one message, or None if there is no such one."""
+        async with self._database.workspace(workspace) as connection:
+            row = await connection.fetchrow(self._sql["get"], workspace, message_id)
+        return Message(**row) if row is not None else None
+
+
+def _content(card: Card) -> tuple[str, str, str]:
+    return subject(card), text(card), html(card)
+
+
+def _cursor(last: MessageLine) -> str:
+    place = f"{last.sent_at.isoformat()} {last.message_id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+        at, _, message_id = place.decode("ascii").partition(" ")
+        sent_at = datetime.fromisoformat(at)
+    except (binascii.Error, UnicodeError, ValueError) as error:
+        raise BadCursor("This cursor is none that we gave. Begin again without one.") from error
+    if sent_at.tzinfo is None or not message_id.isalnum():
+        raise BadCursor("This cursor is none that we gave. Begin again without one.")
+    return sent_at, message_id

@@ -1,0 +1,63 @@
+"""A card as plain text, for channels without markup and beside the HTML of an e-mail."""
+
+from collections.abc import Iterator
+
+from services.channels.card import Card
+from services.channels.facts import Table
+
+_PREFIX = {"open": "To approve", "superseded": "Changed", "settled": "Settled"}
+
+
+def subject(card: Card) -> str:
+    """Return one line for a list of messages."""
+    return f"{_PREFIX[card.shown]}: {card.title}"
+
+
+def text(card: Card) -> str:
+    """Return the whole card."""
+    return "\n".join(_lines(card)) + "\n"
+
+
+def _lines(card: Card) -> Iterator[str]:
+    yield card.title
+    yield ""
+    yield _indented(card.status)
+    yield ""
+    yield f"Asked by: {card.requester}"
+    yield f"Waits for: {', '.join(card.approvers)}"
+    yield f"Urgency: {card.urgency}"
+    left = f" ({card.time_left} left when this was written)" if card.time_left else ""
+    yield f"Answer by: {card.deadline}{left}"
+    if card.reason:
+        yield f"Why: {_indented(card.reason)}"
+    yield ""
+    if card.body is not None:
+        # Indented, so that no line of a payload passes for one of ours.
+        yield f"  {_indented(card.body)}"
+    else:
+        for fact in card.details.facts:
+            yield f"{fact.label}: {_indented(fact.value)}"
+        if card.details.left_out:
+            yield card.details.left_out
+        for table in card.details.tables:
+            yield from _table(table)
+    yield ""
+    yield f"In Placet: {card.link}"
+    if card.record:
+        yield f"Record: {card.record}{f' - {card.record_link}' if card.record_link else ''}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield ""
+    yield f"{table.label}:"
+    for row in table.rows:
+        cells = [
+            f"{name}: {value}" for name, value in zip(table.columns, row, strict=True) if value
+        ]
+        yield f"  - {'; '.join(cells)}"
+    if table.left_out:
+        yield f"  {table.left_out}"
+
+
+def _indented(value: str) -> str:
+    return value.replace("\n", "\n  ")

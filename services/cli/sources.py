@@ -1,0 +1,64 @@
+"""Commands about systems of record."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import httpx2
+import typer
+
+from services.cli.console import FAILED, MISUSED, err, fail, out, print_json, run
+from services.settings import DEFAULT_WORKSPACE
+from services.sources.definition import SourceDefinition
+from services.sources.loading import SourceFileInvalid, load_source
+from services.sources.trial import try_sample, try_source
+from services.sources.trial_report import TrialReport
+from services.sources.trial_view import as_json as report_as_json
+from services.sources.trial_view import render
+
+app = typer.Typer(no_args_is_help=True, help="Systems of record that are mirrored.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `test` a command of its own, although it is the only one."""
+
+
+@app.command("test")
+def try_file(
+    file: Annotated[Path, typer.Argument(help="The source file.")],
+    *,
+    pages: Annotated[int, typer.Option(min=1, max=100, help="How many pages to read.")] = 1,
+    sample: Annotated[
+        Path | None, typer.Option(help="A saved listing (JSON) to map, asking nobody.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Try a source file against the live system, only reading, and say what is wrong with it."""
+    try:
+        definition = load_source(file, DEFAULT_WORKSPACE, os.environ)
+    except SourceFileInvalid as error:
+        for line in error.errors:
+            err.print(f"[red]{line}[/red]", soft_wrap=True)
+        fail(f"{file} cannot be used until this is put right.", MISUSED)
+    report = _try_sample(definition, sample) if sample else run(_try(definition, pages))
+    if as_json:
+        print_json(report_as_json(report))
+    else:
+        render(report, out)
+    if not report.passed:
+        raise SystemExit(FAILED)
+
+
+async def _try(definition: SourceDefinition, pages: int) -> TrialReport:
+    async with httpx2.AsyncClient() as client:
+        return await try_source(definition, client, pages=pages)
+
+
+def _try_sample(definition: SourceDefinition, sample: Path) -> TrialReport:
+    try:
+        body = json.loads(sample.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        fail(f"{sample} cannot be read as JSON: {error}", MISUSED)
+    return try_sample(definition, body)

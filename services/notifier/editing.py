@@ -1,0 +1,163 @@
+"""Keeps what cards show true: superseded, told of a failure, settled; each edit may be repeated."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from events.store import EventStore
+from services.channels import ChannelRefused
+from services.channels.card import Shown
+from services.effects import Effect
+from services.notifier.cards import Cards, SentCard
+from services.notifier.drawing import Drawing
+from services.notifier.ledger import EDITS, TOLD, Ledger, delay, is_over
+from services.notifier.outside import Away
+from services.notifier.reach import Reach
+from services.notifier.standing import Standing, standing_of
+
+LOOKS = 3
+"""How often a card is drawn again because it was edited by somebody else at the same time."""
+
+logger = logging.getLogger(__name__)
+
+
+class Editing:
+    """Edits cards that were sent."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        cards: Cards,
+        reach: Reach,
+        ledger: Ledger,
+        drawing: Drawing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._cards = cards
+        self._reach = reach
+        self._ledger = ledger
+        self._drawing = drawing
+        self._clock = clock
+
+    def outdated(self, standing: Standing, rows: Sequence[SentCard]) -> list[SentCard]:
+        """Return the cards that show what is not so any more, on channels that are there."""
+        return [
+            row
+            for row in rows
+            if row.channel in self._reach
+            and _is_outdated(row.shown, standing.should_show(row.approver, row.revision))
+        ]
+
+    async def bring_up(self, standing: Standing, rows: Sequence[SentCard]) -> None:
+        """Let every card show how the approval stands; what a channel cannot do now is put off.
+
+        Nothing is written down before: that a card is out of date can be read from its row.
+        """
+        away: Away | None = None
+        for row in self.outdated(standing, rows):
+            try:
+                await self._redraw(standing, row)
+            except Away as error:
+                away = error
+        if away is not None:
+            await self.put_off(standing, away)
+
+    async def put_off(self, standing: Standing, away: Away) -> None:
+        """Write down that cards of this approval are to be edited later."""
+        effect = Effect(
+            workspace=standing.workspace,
+            approval_id=standing.approval_id,
+            version=standing.state.version,
+            effect=EDITS,
+        )
+        await self._again(effect, away)
+
+    async def tell_failure(self, standing: Standing, rows: Sequence[SentCard]) -> None:
+        """Tell approvers, on the card they have, that an answer was not taken, and why."""
+        if standing.failed_at < standing.began:
+            return  # a card that is sent from here on says it by itself
+        told = [
+            row
+            for row in rows
+            if row.channel in self._reach
+            and row.revision == standing.revision
+            and row.shown == "open"
+        ]
+        if not told:
+            return
+        effect = Effect(
+            workspace=standing.workspace,
+            approval_id=standing.approval_id,
+            version=standing.failed_at,
+            effect=TOLD,
+        )
+        attempt = await self._ledger.take(effect)
+        if attempt is None:
+            return
+        try:
+            for row in told:
+                await self._redraw(standing, row)
+        except Away as error:
+            if is_over(attempt, self._clock()):
+                await self._ledger.failed(effect, str(error))
+            else:
+                wait = delay(attempt.number, error.retry_after)
+                await self._ledger.later(effect, wait, str(error))
+        else:
+            await self._ledger.done(effect)
+
+    async def _again(self, effect: Effect, away: Away) -> None:
+        attempt = await self._ledger.take(effect)
+        if attempt is None:
+            return
+        if is_over(attempt, self._clock()):
+            # Sweeps still try it, once each; this only ends the closer watch.
+            await self._ledger.failed(effect, str(away))
+            return
+        await self._ledger.later(effect, delay(attempt.number, away.retry_after), str(away))
+
+    async def _redraw(self, standing: Standing, row: SentCard) -> None:
+        for _ in range(LOOKS):
+            card = self._drawing.card(standing, row.approver, row.revision)
+            try:
+                await self._reach.update(
+                    row.channel, row.reference, card, card.shown, workspace=row.workspace
+                )
+            except ChannelRefused as error:
+                logger.warning(
+                    "%s: the card of %s on %s cannot be edited: %s",
+                    row.approval_id,
+                    row.approver,
+                    row.channel,
+                    error,
+                )
+            if await self._cards.redrawn(row, shown=card.shown, digest=card.digest):
+                return
+            # Somebody edited the card at the same time, perhaps before ours arrived: whoever
+            # finds that out draws it again from how things stand now.
+            again = await self._reread(row)
+            if again is None:
+                return
+            standing, row = again
+
+    async def _reread(self, row: SentCard) -> tuple[Standing, SentCard] | None:
+        key = (row.workspace, row.approval_id)
+        stream = (await self._store.read(row.workspace, [row.approval_id]))[row.approval_id]
+        standing = standing_of(*key, stream)
+        for held in await self._cards.of([key]):
+            same = (held.approver, held.channel, held.revision)
+            if same == (row.approver, row.channel, row.revision) and standing is not None:
+                return standing, held
+        return None
+
+
+def _is_outdated(shown: Shown, should_show: Shown) -> bool:
+    match shown:
+        case "open":
+            return should_show != "open"
+        case "superseded":
+            # The content may have changed back to what this card was sent for.
+            return should_show == "open"
+        case "settled":
+            return False

@@ -1,0 +1,73 @@
+"""What the notifier does outside, as it is written down, and when it is tried again."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.effects import Attempt, Effect
+
+CARD = "card"
+CHECK = "card_check"
+EDITS = "card_edits"
+TOLD = "card_told"
+NOTE = "card_note"
+
+WINDOW = timedelta(hours=24)
+"""How long something outside is tried before it is given up."""
+DELAYS_S = (2.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+LONGEST_DELAY_S = 3600.0
+
+
+class Ledger(Protocol):
+    """The part of `Effects` that the notifier needs; raises `Unavailable`."""
+
+    async def take(self, effect: Effect) -> Attempt | None:
+        """Write the effect down and take it; None if it is done, given up, or not due."""
+        ...
+
+    async def sending(self, effect: Effect) -> None:
+        """Note, just before it leaves, that something is being sent."""
+        ...
+
+    async def done(self, effect: Effect) -> None:
+        """Note that it happened."""
+        ...
+
+    async def failed(self, effect: Effect, error: str) -> None:
+        """Note that it is given up."""
+        ...
+
+    async def later(self, effect: Effect, delay_s: float, error: str) -> None:
+        """Let go of it, to be tried again after a while."""
+        ...
+
+
+def delay(attempt: int, retry_after: float | None) -> float:
+    """Return how many seconds to wait after attempt number `attempt`, which counts from 1."""
+    wait = DELAYS_S[min(attempt, len(DELAYS_S)) - 1]
+    return min(max(wait, retry_after or 0.0), LONGEST_DELAY_S)
+
+
+def is_over(attempt: Attempt, now: datetime) -> bool:
+    """Tell whether the effect was tried for long enough."""
+    return now - attempt.first_at >= WINDOW
+
+
+def card_effect(
+    workspace: str, approval_id: str, version: int, *, channel: str, approver: str
+) -> Effect:
+    """Name the one card of an approver on a channel for the revision that began at `version`."""
+    return Effect(
+        workspace=workspace,
+        approval_id=approval_id,
+        version=version,
+        effect=f"{CARD}:{channel}:{approver}",
+    )
+
+
+def parts(effect: Effect) -> tuple[str, str, str]:
+    """Return kind, channel and approver of an effect; empty where its kind has none."""
+    kind, _, rest = effect.effect.partition(":")
+    if kind == CARD:
+        channel, _, approver = rest.partition(":")
+        return kind, channel, approver
+    return kind, "", rest

@@ -1,0 +1,79 @@
+"""Calls to one system outside: few at a time, each bounded in time, none while it rests."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from events.store import Unavailable
+from services.channels import ChannelRefused
+from services.sources import SourceRefused
+
+PARALLEL = 4
+TIMEOUT_S = 20.0
+"""Below the lease of an effect, so that nobody else takes up a call that is still under way."""
+FAILURES = 3
+"""After how many failures in a row the others are spared the wait for another."""
+REST_S = 5.0
+LONGEST_REST_S = 600.0
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Away(Exception):
+    """The system cannot be reached just now: write it down, and try again later.
+
+    `retry_after` is what it asked for, in seconds.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Outside:
+    """One channel, or one source."""
+
+    def __init__(self, name: str, clock: Callable[[], datetime]) -> None:
+        self._name = name
+        self._clock = clock
+        self._places = asyncio.Semaphore(PARALLEL)
+        self._failures = 0
+        self._rests_until: datetime | None = None
+
+    async def call(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it and return what it yields.
+
+        Raises `Away` for whatever may be better next time, and lets `ChannelRefused` and
+        `SourceRefused` through.
+        """
+        async with self._places:
+            now = self._clock()
+            if self._rests_until is not None and now < self._rests_until:
+                left = (self._rests_until - now).total_seconds()
+                raise Away(f"{self._name} rests for {left:.0f} s", left)
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    result = await work()
+            except TimeoutError as error:
+                raise self._away(f"{self._name} did not answer within {TIMEOUT_S} s") from error
+            except Unavailable as error:
+                raise self._away(str(error), getattr(error, "retry_after", None)) from error
+            except (ChannelRefused, SourceRefused):
+                self._failures = 0
+                raise
+            except Exception as error:
+                # A fault of the channel's code must cost neither the other cards nor the batch.
+                logger.exception("%s failed", self._name)
+                raise self._away(f"{type(error).__name__}: {error}") from error
+            self._failures = 0
+            return result
+
+    def _away(self, message: str, retry_after: float | None = None) -> Away:
+        self._failures += 1
+        if retry_after is not None or self._failures >= FAILURES:
+            rest = min(max(retry_after or 0.0, 0.0) or REST_S, LONGEST_REST_S)
+            self._rests_until = self._clock() + timedelta(seconds=rest)
+        return Away(message, retry_after)

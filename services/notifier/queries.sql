@@ -1,0 +1,75 @@
+-- name: of
+-- Every card of some approvals.
+SELECT c.workspace, c.approval_id, c.approver, c.channel, c.revision, c.reference, c.digest,
+    c.shown
+FROM unnest($1::text[], $2::text[]) AS k (workspace, approval_id)
+JOIN cards c USING (workspace, approval_id)
+ORDER BY c.workspace, c.approval_id, c.sent_at, c.channel, c.approver;
+
+-- name: remember
+-- Keep a card that was just sent.
+INSERT INTO cards (workspace, approval_id, approver, channel, revision, reference, digest, shown)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT DO NOTHING;
+
+-- name: redrawn
+-- Note what a card shows now, unless somebody else noted something meanwhile.
+UPDATE cards SET shown = $8, digest = $9
+WHERE workspace = $1 AND approval_id = $2 AND approver = $3 AND channel = $4 AND revision = $5
+AND shown = $6 AND digest = $7
+RETURNING approval_id;
+
+-- name: due
+-- What the notifier has to try again.
+SELECT workspace, approval_id, version, effect FROM effects
+WHERE state = 'started' AND due_at <= now() AND starts_with(effect, 'card')
+ORDER BY due_at
+LIMIT $1;
+
+-- name: unasked
+-- A stretch of what is pending, and whether a card is missing for its revision. The revision is cut
+-- out of the JSON: a payload may hold what Postgres cannot parse, and it comes after the revision.
+-- The key with its quotes cannot stand within a text before it: there they would be escaped.
+WITH stretch AS (
+    SELECT DISTINCT q.workspace, q.approval_id
+    FROM pending_queue q
+    WHERE (q.workspace, q.approval_id) > ($1, $2)
+    ORDER BY q.workspace, q.approval_id
+    LIMIT $3
+)
+SELECT s.workspace, s.approval_id,
+    l.status IS NOT DISTINCT FROM 'pending'
+    AND l.created_at < now() - make_interval(secs => $4)
+    AND NOT EXISTS (
+        SELECT FROM cards c
+        WHERE c.workspace = s.workspace AND c.approval_id = s.approval_id
+        AND to_json(c.revision)::text
+            = substring(l.doc FROM '"revision":("(?:[^"\\]|\\.)*")')
+    ) AS astray
+FROM stretch s
+LEFT JOIN approval_list l USING (workspace, approval_id)
+ORDER BY s.workspace, s.approval_id;
+
+-- name: left_open
+-- A stretch of what has open cards, and whether one of them should not be open any more.
+WITH stretch AS (
+    SELECT c.workspace, c.approval_id, array_agg(c.revision) AS revisions
+    FROM cards c
+    WHERE c.shown = 'open' AND (c.workspace, c.approval_id) > ($1, $2)
+    AND c.sent_at < now() - make_interval(secs => $4)
+    GROUP BY c.workspace, c.approval_id
+    ORDER BY c.workspace, c.approval_id
+    LIMIT $3
+)
+SELECT s.workspace, s.approval_id,
+    l.status IS NOT NULL AND (
+        l.status NOT IN ('pending', 'deciding')
+        OR EXISTS (
+            SELECT FROM unnest(s.revisions) AS shown (revision)
+            WHERE to_json(shown.revision)::text
+                <> substring(l.doc FROM '"revision":("(?:[^"\\]|\\.)*")')
+        )
+    ) AS astray
+FROM stretch s
+LEFT JOIN approval_list l USING (workspace, approval_id)
+ORDER BY s.workspace, s.approval_id;

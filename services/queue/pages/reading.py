@@ -1,0 +1,87 @@
+"""What the pages need from the read side; `projections.queries.Queries` is one that has it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from events.approval import Json
+from projections.approval_view import ApprovalView
+from projections.queries import Docs, Filters
+from services.channels.outbox import Message, MessagePage
+
+_views = msgspec.json.Decoder(list[ApprovalView])
+
+
+class Reads(Protocol):
+    """The read side, one workspace at a time; raises `Unavailable` when it is away."""
+
+    async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
+        """Return what waits for an approver, most urgent first; raises `BadCursor`."""
+        ...
+
+    async def list(
+        self, workspace: str, filters: Filters, *, limit: int, cursor: str | None
+    ) -> Docs:
+        """Return approvals, newest first; raises `BadCursor`."""
+        ...
+
+    async def view(self, workspace: str, approval_id: str) -> ApprovalView | None:
+        """Return one approval as of now; None if unknown."""
+        ...
+
+    async def history(self, workspace: str, approval_id: str) -> Sequence[dict[str, Any]]:
+        """Return one approval's events as of now, oldest first."""
+        ...
+
+    async def people(self, workspace: str, limit: int = 100) -> Sequence[tuple[str, int]]:
+        """Return everybody who was ever asked, with how much waits for them."""
+        ...
+
+
+class Mail(Protocol):
+    """What a channel would have sent; `services.channels.outbox.Mailbox` is one that has it."""
+
+    async def list(
+        self, workspace: str, approver: str | None, *, limit: int, cursor: str | None
+    ) -> MessagePage:
+        """Return messages, newest first, of one approver or all; raises `BadCursor`."""
+        ...
+
+    async def get(self, workspace: str, message_id: str) -> Message | None:
+        """Return one message, or None if there is no such one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event in an approval's history."""
+
+    version: int
+    type: str
+    at: datetime
+    by: str | None
+    summary: str
+    data: Mapping[str, Json]
+
+
+def views_in(docs: Docs) -> list[ApprovalView]:
+    """Return the approvals of a page."""
+    return _views.decode(f"[{docs.json}]")
+
+
+def entries_in(history: Sequence[dict[str, Any]]) -> list[Entry]:
+    """Return a history, oldest first, with what each event holds."""
+    return [
+        Entry(
+            version=entry["version"],
+            type=entry["type"],
+            at=entry["at"],
+            by=entry["by"],
+            summary=entry["summary"],
+            data=msgspec.json.decode(entry["data"]),
+        )
+        for entry in history
+    ]

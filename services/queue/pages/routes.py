@@ -1,0 +1,99 @@
+"""The addresses of the pages: GET and HEAD, which change nothing."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.queue.broadcast import Broadcast
+from services.queue.pages.assets import Assets
+from services.queue.pages.inbox import Inbox
+from services.queue.pages.mailbox import MailboxPages
+from services.queue.pages.reading import Mail, Reads
+from services.queue.pages.rendering import Pages, Reading, redirect
+from services.queue.pages.stream import Streams
+from services.queue.pages.templating import Templates
+from services.web.problems import Problem, unavailable
+from services.web.session import Session, Sessions
+
+APPROVAL_ID_CHARS = 27
+
+
+def make_pages(reads: Reads, sessions: Sessions, clock: Callable[[], datetime]) -> Pages:
+    """Return what renders pages, for `pages_router` here and for the forms of `decision`."""
+    return Pages(reads, sessions, Templates(Assets()), clock)
+
+
+def pages_router(
+    pages: Pages,
+    reads: Reads,
+    mail: Mail,
+    broadcast: Broadcast,
+    sessions: Sessions,
+    clock: Callable[[], datetime],
+    closing: asyncio.Event,
+) -> APIRouter:
+    """Return the routes of the pages; set `closing` when the server is told to stop.
+
+    A server waits for its open answers to end before it goes down, and a stream of changes ends
+    only when it is told to.
+    """
+    router = APIRouter()
+    inbox = Inbox(pages, reads, clock)
+    mailbox = MailboxPages(pages, mail, sessions)
+    streams = Streams(broadcast, closing)
+
+    async def start(request: Request) -> Response:
+        return redirect("/inbox") if sessions.read(request) else await pages.sign_in()
+
+    async def approval(request: Request, me: Session) -> Response:
+        approval_id = known(request.path_params["approval_id"])
+        return await pages.approval(me, approval_id, told=request.query_params.get("notice"))
+
+    async def stream(request: Request) -> Response:
+        me = sessions.read(request)
+        if me is None:
+            raise Problem(401, "signed_out", "Sign in to see what changes.")
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        if streams.full:
+            raise unavailable("Too many pages are open here. Reload to see what changed.")
+        return streams.response(me.workspace)
+
+    async def to_start(_: Request) -> Response:
+        return redirect("/")
+
+    async def to_approval(request: Request) -> Response:
+        return redirect(f"/approvals/{known(request.path_params['approval_id'])}")
+
+    def at(path: str, reading: Reading) -> None:
+        router.add_route(path, reading, methods=["GET"], include_in_schema=False)
+
+    at("/", pages.open_to_all(start))
+    at("/inbox", pages.for_somebody(inbox.waiting))
+    at("/inbox/rows", pages.for_somebody(inbox.fragment))
+    at("/inbox/decided", pages.for_somebody(inbox.settled))
+    at("/inbox/stream", pages.open_to_all(stream))
+    at("/approvals/{approval_id}", pages.for_somebody(approval))
+    at("/mailbox", pages.open_to_all(mailbox.list))
+    at("/mailbox/{message_id}", pages.open_to_all(mailbox.message))
+    at("/mailbox/{message_id}/html", pages.open_to_all(mailbox.html))
+    at("/assets/{etag}/{name}", Assets().serve)
+    # Where a form that was refused leaves the browser, whose user then asks for the same address.
+    at("/login", to_start)
+    at("/logout", to_start)
+    at("/approvals/{approval_id}/decision", pages.open_to_all(to_approval))
+    at("/approvals/{approval_id}/comments", pages.open_to_all(to_approval))
+    return router
+
+
+def known(approval_id: str) -> str:
+    """Return an id that may exist; raises 404 for a text that never was one."""
+    if not (
+        approval_id.isascii() and approval_id.isalnum() and len(approval_id) == APPROVAL_ID_CHARS
+    ):
+        raise Problem(404, "not_found", "There is no such approval.")
+    return approval_id

@@ -1,0 +1,117 @@
+"""The rows of the inbox; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from projections.approval_view import ApprovalView
+from services.queue.pages.outcome import Standing, standing
+from services.queue.pages.payload import Fact, headline, read_payload
+from services.queue.pages.people import Shown, is_asked, shown
+from services.queue.pages.words import (
+    URGENCY_WORDS,
+    safe_url,
+    seconds_since,
+    source_label,
+    span,
+    time_left,
+)
+
+FIRST_FACTS = 2
+SHORT = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The record that an approval mirrors."""
+
+    label: str
+    record_id: str
+    url: str | None
+    verified_seconds: int | None
+    verified: str | None
+    """How long ago the source was read, such as `12 s`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One approval in a list."""
+
+    id: str
+    title: str
+    version: int
+    revision: str
+    asks: Shown
+    amount: str | None
+    reason: str | None
+    facts: tuple[Fact, ...]
+    created_at: datetime
+    age: str
+    age_seconds: int
+    expires_at: datetime
+    left: str
+    urgency: str | None
+    urgent: bool
+    origin: Origin | None
+    standing: Standing
+    mine: bool
+    """Whether the reader can answer it now."""
+
+
+def row(view: ApprovalView, me: str, now: datetime) -> Row:
+    """Return the row of an approval as `me` sees it."""
+    age = seconds_since(view.created_at, now)
+    total = headline(view.payload)
+    return Row(
+        id=view.id,
+        title=view.title,
+        version=view.version,
+        revision=view.revision,
+        asks=shown(view.requester.email, view.requester.name),
+        amount=total[1] if total else None,
+        reason=view.reason,
+        facts=_first(view, read_payload(view.payload).facts, total[0] if total else None),
+        created_at=view.created_at,
+        age=span(age),
+        age_seconds=age,
+        expires_at=view.expires_at,
+        left=time_left(view.expires_at, now),
+        urgency=URGENCY_WORDS[view.urgency],
+        urgent=view.urgency == "high",
+        origin=origin(view, now),
+        standing=standing(view, me),
+        mine=view.status == "pending" and is_asked(view, me) and now < view.expires_at,
+    )
+
+
+def rows(views: Sequence[ApprovalView], me: str, now: datetime) -> list[Row]:
+    """Return the rows of a page, in its order."""
+    return [row(view, me, now) for view in views]
+
+
+def origin(view: ApprovalView, now: datetime) -> Origin | None:
+    """Return where an approval was mirrored from, and when that was last looked at."""
+    if view.source is None:
+        return None
+    seconds = seconds_since(view.verified_at, now) if view.verified_at else None
+    return Origin(
+        label=source_label(view.source.name),
+        record_id=view.source.record_id,
+        url=safe_url(view.source.url),
+        verified_seconds=seconds,
+        verified=span(seconds) if seconds is not None else None,
+    )
+
+
+def _first(view: ApprovalView, facts: Sequence[Fact], total_key: str | None) -> tuple[Fact, ...]:
+    """Return the facts that tell most in a row: short, and nothing that it says already."""
+    said = f"{view.title} {view.requester.email} {view.reason or ''}"
+    found = (
+        fact
+        for fact in facts
+        if fact.key != total_key
+        and len(fact.value) <= SHORT
+        and fact.value not in said
+        and view.requester.email not in fact.value
+    )
+    return tuple(found)[:FIRST_FACTS]

@@ -1,0 +1,73 @@
+"""Turns templates into pages, escaped always, with the headers that keep a page to itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup, escape
+from starlette.responses import Response
+
+from services.queue.pages.assets import Assets
+from services.queue.pages.words import legible, machine_time, moment
+
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": _PAGE_POLICY,
+    # Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and over plain
+    # http to another host Origin is all that the refusal of cross-site forms has. Other sites
+    # learn as little from this one.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+FRAMING = {"Content-Security-Policy": f"{_PAGE_POLICY}; frame-src 'self'"}
+"""For the one page that shows another in a frame."""
+
+
+class Templates:
+    """The templates of the pages."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("services.queue.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+            auto_reload=False,
+        )
+        self._environment.globals["asset"] = assets.url
+        self._environment.filters |= {
+            "moment": moment,
+            "machine_time": machine_time,
+            "exactly": exactly,
+        }
+
+    def render(self, name: str, **context: Any) -> str:
+        """Return a template's text."""
+        return self._environment.get_template(f"{name}.html.jinja").render(context)
+
+
+def page(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a page as a response, never to be kept or framed."""
+    return Response(html, status, {**HEADERS, **(headers or {})}, "text/html; charset=utf-8")
+
+
+@pass_eval_context
+def exactly(_: EvalContext, value: str) -> Markup:
+    """Return a text for a hidden field, escaped and otherwise as it is: it comes back."""
+    return escape(value)
+
+
+def _finalize(value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return legible(value)
+    return value

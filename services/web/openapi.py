@@ -1,0 +1,39 @@
+"""The shapes of the public contract for the OpenAPI document, from the code that holds them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.web.app import DESCRIPTION, PROBLEM_SCHEMA, VERSION
+
+REF = "#/components/schemas/{name}"
+SECURITY = {"key": {"type": "http", "scheme": "bearer"}}
+
+
+def describe(app: FastAPI, shapes: Sequence[type], more: dict[str, Any]) -> None:
+    """Let the application's OpenAPI document hold these shapes, and say how to authenticate."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title="Placet", version=VERSION, description=DESCRIPTION, routes=app.routes
+            )
+            _, components = msgspec.json.schema_components(list(shapes), ref_template=REF)
+            held = document.setdefault("components", {})
+            held.setdefault("schemas", {}).update(components | more | {"Problem": PROBLEM_SCHEMA})
+            held["securitySchemes"] = SECURITY
+            _require_keys(document)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _require_keys(document: dict[str, Any]) -> None:
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            if path.startswith("/v1/") and "webhook" not in path:
+                call["security"] = [{"key": []}]

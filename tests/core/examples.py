@@ -1,0 +1,301 @@
+"""One expense and the commands and facts around it, so that a test names only what it is about."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from events.approval import (
+    ApprovalCommented,
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ApprovalRevised,
+    ApprovalWithdrawn,
+    ApproverNotified,
+    DecisionSubmitted,
+    Link,
+    NotificationFailed,
+    Outcome,
+    Person,
+    SourceRecord,
+    Subject,
+    WithdrawalCause,
+    WriteBackFailed,
+    WriteBackFailure,
+)
+from events.commands import (
+    CommentOnApproval,
+    ConfirmWriteBack,
+    ExpireApproval,
+    FailWriteBack,
+    ObservePending,
+    ObserveSettled,
+    RecordNotification,
+    RecordNotificationFailure,
+    RequestApproval,
+    ReviseInWriteBack,
+    SettleInWriteBack,
+    SubmitDecision,
+    WithdrawApproval,
+)
+from events.digest import payload_digest
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ANN = Person(email="ann@example.com", name="Ann")
+BOB = Person(email="bob@example.com")
+RITA = Person(email="rita@example.com", name="Rita, who asks")
+EVE = Person(email="eve@example.com", name="Eve, who is not asked")
+PAYLOAD: Mapping[str, Any] = {"amount": 120, "currency": "EUR"}
+OTHER_PAYLOAD: Mapping[str, Any] = {"amount": 9000, "currency": "EUR"}
+
+
+def minutes(after: float) -> datetime:
+    return NOW + timedelta(minutes=after)
+
+
+def ask(
+    *,
+    mirrored: bool = False,
+    payload: Mapping[str, Any] = PAYLOAD,
+    title: str = "Travel to Oslo",
+    revision: str = "1",
+    approvers: tuple[Person, ...] = (ANN, BOB),
+    now: datetime = NOW,
+    record_id: str = "R-1",
+    round_: int = 1,
+    **about: Any,
+) -> RequestApproval:
+    """Somebody's own ask, or what a record of a source stands for."""
+    source = None
+    if mirrored:
+        source = SourceRecord(
+            name="acme", record_id=record_id, revision=revision, url="http://acme.example/R-1"
+        )
+    return RequestApproval(
+        about=Subject(
+            type="expense",
+            title=title,
+            requester=RITA,
+            revision=revision,
+            round=round_,
+            payload_digest=payload_digest(payload),
+            source=source,
+            links=(
+                Link(kind="issue", id="7", url="http://issues.example/7"),
+                Link(kind="x", id="1"),
+            ),
+            **about,
+        ),
+        payload=payload,
+        approvers=approvers,
+        reason="The conference",
+        urgency="high",
+        metadata={"team": "north"},
+        expires_at=now + DAY,
+        now=now,
+    )
+
+
+def requested(one: RequestApproval) -> ApprovalRequested:
+    return ApprovalRequested(
+        about=one.about,
+        payload=one.payload,
+        approvers=one.approvers,
+        reason=one.reason,
+        urgency=one.urgency,
+        metadata=one.metadata,
+        expires_at=one.expires_at,
+        at=one.now,
+    )
+
+
+def revised(one: RequestApproval, *, revision: str | None = None) -> ApprovalRevised:
+    about = one.about if revision is None else replace(one.about, revision=revision)
+    return ApprovalRevised(about=about, payload=one.payload, approvers=one.approvers, at=one.now)
+
+
+OWN = requested(ask())
+"""Rita asked by herself."""
+MIRRORED = requested(ask(mirrored=True))
+"""A record of a source was seen to be pending."""
+
+
+def pending(
+    one: RequestApproval | None = None, *, read_at: datetime | None = None
+) -> ObservePending:
+    shown = one or ask(mirrored=True)
+    return ObservePending(ask=shown, read_at=read_at or shown.now)
+
+
+def settled(
+    cause: WithdrawalCause = "settled",
+    *,
+    by: str | None = "boss@example.com",
+    outcome: Outcome | None = "approved",
+    now: datetime = NOW,
+) -> ObserveSettled:
+    return ObserveSettled(cause=cause, by=by, outcome=outcome, read_at=now, now=now)
+
+
+def card(
+    approver: Person = ANN, *, channel: str = "slack", revision: str = "1", now: datetime = NOW
+) -> RecordNotification:
+    return RecordNotification(
+        approver=approver.email,
+        channel=channel,
+        revision=revision,
+        reference="C1/17",
+        card_digest="d" * 64,
+        now=now,
+    )
+
+
+def notified(one: RecordNotification) -> ApproverNotified:
+    return ApproverNotified(
+        approver=one.approver,
+        channel=one.channel,
+        revision=one.revision,
+        reference=one.reference,
+        card_digest=one.card_digest,
+        at=one.now,
+    )
+
+
+def no_card(
+    approver: Person = ANN, *, reason: str = "channel_not_found", now: datetime = NOW
+) -> RecordNotificationFailure:
+    return RecordNotificationFailure(
+        approver=approver.email, channel="slack", revision="1", reason=reason, now=now
+    )
+
+
+def not_notified(one: RecordNotificationFailure) -> NotificationFailed:
+    return NotificationFailed(
+        approver=one.approver,
+        channel=one.channel,
+        revision=one.revision,
+        reason=one.reason,
+        at=one.now,
+    )
+
+
+def answer(
+    outcome: Outcome = "approved",
+    by: Person = ANN,
+    *,
+    revision: str | None = None,
+    now: datetime = NOW,
+    reason: str | None = "Within budget",
+) -> SubmitDecision:
+    return SubmitDecision(
+        outcome=outcome,
+        by=by,
+        reason=reason,
+        channel="inbox",
+        via="key-1",
+        revision=revision,
+        now=now,
+    )
+
+
+def submitted(one: SubmitDecision, *, revision: str = "1") -> DecisionSubmitted:
+    return DecisionSubmitted(
+        outcome=one.outcome,
+        by=one.by,
+        reason=one.reason,
+        channel=one.channel,
+        via=one.via,
+        revision=revision,
+        at=one.now,
+    )
+
+
+def decided(
+    one: SubmitDecision, asked: ApprovalRequested | ApprovalRevised, *, now: datetime | None = None
+) -> ApprovalDecided:
+    return ApprovalDecided(
+        about=asked.about,
+        outcome=one.outcome,
+        by=one.by,
+        reason=one.reason,
+        channel=one.channel,
+        via=one.via,
+        decided_at=one.now,
+        at=now or one.now,
+    )
+
+
+def confirm(version: int = 2, *, now: datetime = NOW) -> ConfirmWriteBack:
+    return ConfirmWriteBack(decision_version=version, now=now)
+
+
+def fail(
+    version: int = 2, *, cause: WriteBackFailure = "refused", now: datetime = NOW
+) -> FailWriteBack:
+    return FailWriteBack(decision_version=version, cause=cause, reason="Locked there.", now=now)
+
+
+def failed(one: SubmitDecision, ended: FailWriteBack) -> WriteBackFailed:
+    return WriteBackFailed(
+        outcome=one.outcome, by=one.by, cause=ended.cause, reason=ended.reason, at=ended.now
+    )
+
+
+def changed(version: int = 2, one: RequestApproval | None = None) -> ReviseInWriteBack:
+    return ReviseInWriteBack(
+        decision_version=version,
+        ask=one or ask(mirrored=True, payload=OTHER_PAYLOAD, revision="2", now=minutes(2)),
+    )
+
+
+def found_settled(
+    version: int = 2,
+    cause: WithdrawalCause = "settled",
+    *,
+    by: str | None = "boss@example.com",
+    outcome: Outcome | None = "rejected",
+    now: datetime = NOW,
+) -> SettleInWriteBack:
+    return SettleInWriteBack(decision_version=version, cause=cause, by=by, outcome=outcome, now=now)
+
+
+def recall(
+    by: Person = RITA, *, as_admin: bool = False, reason: str | None = None, now: datetime = NOW
+) -> WithdrawApproval:
+    return WithdrawApproval(by=by, as_admin=as_admin, reason=reason, now=now)
+
+
+def withdrawn(
+    asked: ApprovalRequested | ApprovalRevised,
+    cause: WithdrawalCause,
+    reason: str,
+    *,
+    by: str | None = None,
+    outcome: Outcome | None = None,
+    now: datetime = NOW,
+) -> ApprovalWithdrawn:
+    return ApprovalWithdrawn(
+        about=asked.about, cause=cause, by=by, reason=reason, outcome=outcome, at=now
+    )
+
+
+def comment(
+    comment_id: str = "c1", text: str = "Which hotel?", *, now: datetime = NOW
+) -> CommentOnApproval:
+    return CommentOnApproval(comment_id=comment_id, by=BOB, text=text, now=now)
+
+
+def commented(one: CommentOnApproval) -> ApprovalCommented:
+    return ApprovalCommented(comment_id=one.comment_id, by=one.by, text=one.text, at=one.now)
+
+
+def expire(now: datetime = NOW + DAY) -> ExpireApproval:
+    return ExpireApproval(now=now)
+
+
+def expired(
+    asked: ApprovalRequested | ApprovalRevised, at: datetime = NOW + DAY
+) -> ApprovalExpired:
+    return ApprovalExpired(about=asked.about, at=at)

@@ -1,0 +1,225 @@
+"""Makes commands and facts at random: small pools, so that they meet; odd texts, so that they hurt."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from events.approval import ApprovalEvent, Link, Person, SourceRecord, Subject
+from events.codec import WIRE_NAMES
+from events.commands import (
+    Command,
+    CommentOnApproval,
+    ConfirmWriteBack,
+    ExpireApproval,
+    FailWriteBack,
+    ObservePending,
+    ObserveSettled,
+    RecordNotification,
+    RecordNotificationFailure,
+    RequestApproval,
+    ReviseInWriteBack,
+    SettleInWriteBack,
+    SubmitDecision,
+    WithdrawApproval,
+)
+from events.decider import Refused, decide
+from events.digest import payload_digest
+from events.state import evolve, fold
+from tests.core.examples import ANN, BOB, EVE, NOW, RITA
+
+PEOPLE = (ANN, BOB, EVE, RITA)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+"""Whatever JSON can carry: NUL and emoji, but no halves of surrogate pairs."""
+times = st.integers(-5, 3000).map(lambda after: NOW + timedelta(minutes=after))
+numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+payloads: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    texts,
+    st.recursive(
+        st.none() | st.booleans() | numbers | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=5,
+    ),
+    max_size=3,
+)
+few_payloads = st.sampled_from([{"n": 1}, {"n": True}, {"n": 1.5}, {}])
+people = st.sampled_from(PEOPLE)
+outcomes = st.sampled_from(["approved", "rejected"])
+causes = st.sampled_from(["settled", "cancelled", "gone", "recalled", "superseded"])
+versions = st.integers(1, 9)
+
+
+@st.composite
+def asks(
+    draw: st.DrawFn, bodies: st.SearchStrategy[dict[str, Any]] = few_payloads
+) -> RequestApproval:
+    """What somebody, or a record, asks for."""
+    payload = draw(bodies)
+    revision = draw(st.sampled_from(["1", "2", "3"]))
+    now = draw(times)
+    source = draw(
+        st.none() | st.just(SourceRecord(name="acme", record_id="R-1", revision=revision))
+    )
+    optional = st.none() | texts
+    return RequestApproval(
+        about=Subject(
+            type="expense",
+            title=draw(st.sampled_from(["Oslo", "Rome"])),
+            requester=draw(people),
+            revision=revision,
+            round=1,
+            payload_digest=payload_digest(payload),
+            source=source,
+            subject=draw(optional),
+            checkpoint_name=draw(optional),
+            execution_id=draw(optional),
+            agent_id=draw(optional),
+            links=tuple(
+                draw(st.lists(st.builds(Link, kind=texts, id=texts, url=optional), max_size=2))
+            ),
+            callback_url=draw(optional),
+        ),
+        payload=payload,
+        approvers=tuple(draw(st.lists(people, min_size=1, max_size=3, unique=True))),
+        reason=draw(optional),
+        urgency=draw(st.sampled_from(["low", "medium", "high"])),
+        metadata=draw(bodies),
+        expires_at=now + timedelta(days=1),
+        now=now,
+    )
+
+
+def commands(
+    bodies: st.SearchStrategy[dict[str, Any]] = few_payloads,
+) -> st.SearchStrategy[Command]:
+    """Any command, often enough one that meets what is there."""
+    one_ask = asks(bodies)
+    addresses = people.map(lambda person: person.email)
+    channels = st.sampled_from(["slack", "email"])
+    revisions = st.sampled_from(["1", "2", "1+1"])
+    optional = st.none() | texts
+    settling = {"cause": causes, "by": st.none() | addresses, "outcome": st.none() | outcomes}
+    return st.one_of(
+        one_ask,
+        st.builds(ObservePending, ask=one_ask, read_at=times),
+        st.builds(ObserveSettled, read_at=times, now=times, **settling),
+        st.builds(
+            RecordNotification,
+            approver=addresses,
+            channel=channels,
+            revision=revisions,
+            reference=optional,
+            card_digest=texts,
+            now=times,
+        ),
+        st.builds(
+            RecordNotificationFailure,
+            approver=addresses,
+            channel=channels,
+            revision=revisions,
+            reason=st.sampled_from(["gone", "full"]),
+            now=times,
+        ),
+        st.builds(
+            SubmitDecision,
+            outcome=outcomes,
+            by=people,
+            reason=optional,
+            channel=channels,
+            via=optional,
+            revision=st.none() | revisions,
+            now=times,
+        ),
+        st.builds(ConfirmWriteBack, decision_version=versions, now=times),
+        st.builds(
+            FailWriteBack,
+            decision_version=versions,
+            cause=st.sampled_from(["refused", "unreachable", "changed"]),
+            reason=texts,
+            now=times,
+        ),
+        st.builds(ReviseInWriteBack, decision_version=versions, ask=one_ask),
+        st.builds(SettleInWriteBack, decision_version=versions, now=times, **settling),
+        st.builds(WithdrawApproval, by=people, as_admin=st.booleans(), reason=optional, now=times),
+        st.builds(
+            CommentOnApproval,
+            comment_id=st.sampled_from(["c1", "c2"]),
+            by=people,
+            text=texts,
+            now=times,
+        ),
+        st.builds(ExpireApproval, now=times),
+    )
+
+
+def life(orders: list[Command]) -> list[ApprovalEvent]:
+    """What a sequence of commands leads to, refusals left out."""
+    facts: list[ApprovalEvent] = []
+    state = fold(())
+    for command in orders:
+        try:
+            added = decide(command, state)
+        except Refused:
+            continue
+        for fact in added:
+            state = evolve(state, fact)
+        facts.extend(added)
+    return facts
+
+
+def lives(
+    bodies: st.SearchStrategy[dict[str, Any]] = few_payloads, *, length: int = 12
+) -> st.SearchStrategy[list[ApprovalEvent]]:
+    """Whole histories as the core makes them, beginning with an ask."""
+    return st.builds(
+        lambda first, rest: life([first, *rest]),
+        asks(bodies),
+        st.lists(commands(bodies), max_size=length),
+    )
+
+
+def any_fact(
+    bodies: st.SearchStrategy[dict[str, Any]] = payloads,
+) -> st.SearchStrategy[ApprovalEvent]:
+    """Any fact at all, whether or not the core would make it: from the types alone."""
+    moments = st.datetimes(
+        datetime(2000, 1, 1),
+        datetime(2100, 1, 1),
+        timezones=st.just(UTC),  # noqa: DTZ001 # bounds
+    )
+    person = st.builds(Person, email=texts, name=st.none() | texts)
+    subject = st.builds(
+        Subject,
+        type=texts,
+        title=texts,
+        requester=person,
+        revision=texts,
+        round=st.integers(1, 1000),
+        payload_digest=texts,
+        source=st.none()
+        | st.builds(
+            SourceRecord, name=texts, record_id=texts, revision=texts, url=st.none() | texts
+        ),
+        links=st.lists(
+            st.builds(Link, kind=texts, id=texts, url=st.none() | texts), max_size=2
+        ).map(tuple),
+    )
+    shared: dict[str, st.SearchStrategy[Any]] = {
+        "about": subject,
+        "payload": bodies,
+        "metadata": bodies,
+        "approvers": st.lists(person, max_size=2).map(tuple),
+        "at": moments,
+        "expires_at": moments,
+        "decided_at": moments,
+    }
+    return st.one_of(
+        [
+            st.builds(
+                kind,
+                **{name: what for name, what in shared.items() if name in kind.__annotations__},
+                **{"by": person for name in ("by",) if kind.__annotations__.get(name) is Person},
+            )
+            for kind in WIRE_NAMES
+        ]
+    )
