@@ -223,7 +223,7 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         if revoked:
             await self._consumer.drain()
 
-    async def on_partitions_assigned(self, assigned: Any) -> None:
+    async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002 # its protocol
         """Reading starts at the committed offsets."""
         self._consumer.joined()
 

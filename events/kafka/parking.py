@@ -47,50 +47,19 @@ class Parking:
         message = rejected.message
         value = (message.value or b"")[:MAX_VALUE]
         headers = [[name, (data or b"").hex()] for name, data in message.headers]
-        await self._park(
-            _workspace(message.headers),
-            consumer,
-            (message.topic, message.partition, message.offset),
-            message.key,
-            value,
-            headers,
-            rejected.reason,
-        )
-
-    async def park_row(self, workspace: str, source: str, row: bytes, reason: str) -> None:
-        """Keep a row of a source that could not be mapped."""
-        place = (f"{SOURCE_ROW}{source}", 0, 0)
-        await self._park(workspace, "poller", place, None, row[:MAX_VALUE], [], reason)
-
-    async def _park(
-        self,
-        workspace: str,
-        consumer: str,
-        place: tuple[str, int, int],
-        key: bytes | None,
-        value: bytes,
-        headers: list[list[str]],
-        reason: str,
-    ) -> None:
         async with self._database.connection() as connection:
             await connection.execute(
                 self._sql["park"],
-                workspace,
+                _workspace(message.headers),
                 consumer,
-                *place,
+                message.topic,
+                message.partition,
+                message.offset,
                 hashlib.sha256(value).digest(),
-                key,
+                message.key,
                 value,
                 msgspec.json.encode(headers).decode(),
-                reason[:2000],
-            )
-
-    async def unpark_row(self, workspace: str, source: str, row: bytes) -> None:
-        """Resolve a row that maps again."""
-        digest = hashlib.sha256(row[:MAX_VALUE]).digest()
-        async with self._database.connection() as connection:
-            await connection.execute(
-                self._sql["unpark_row"], workspace, f"{SOURCE_ROW}{source}", digest
+                rejected.reason.replace("\0", " ")[:2000],
             )
 
     async def list(self, workspace: str | None, limit: int = 100) -> Sequence[Parked]:
@@ -133,5 +102,5 @@ class Parking:
 def _workspace(headers: Sequence[tuple[str, bytes]]) -> str:
     for name, value in headers:
         if name == "ce_workspace" and value:
-            return value.decode(errors="replace")[:200]
+            return value.decode(errors="replace").replace("\0", " ")[:200]
     return NOBODYS

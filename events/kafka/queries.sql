@@ -7,11 +7,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10)
 ON CONFLICT (workspace, consumer, topic, partition, record_offset, digest) DO UPDATE
 SET attempts = parked.attempts + 1, reason = excluded.reason, resolved_at = NULL;
 
--- name: unpark_row
--- A source's row maps again.
-UPDATE parked SET resolved_at = now()
-WHERE workspace = $1 AND topic = $2 AND digest = $3 AND resolved_at IS NULL;
-
 -- name: list_parked
 -- What waits for somebody to look at it.
 SELECT parked_id, workspace, consumer, topic, partition, record_offset, reason, parked_at,

@@ -64,11 +64,8 @@ class CoalescingStore:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        stopping = Unavailable("This service is stopping. Try again.")
-        for write in _taken(self._writes):
-            _fail(write.done, stopping)
-        for read in _taken(self._reads):
-            _fail(read.done, stopping)
+        _tell_stopping(_taken(self._writes))
+        _tell_stopping(_taken(self._reads))
 
     async def append(self, workspace: str, appends: Sequence[Append]) -> None:
         """See `EventStore.append`."""
@@ -95,10 +92,13 @@ class CoalescingStore:
     async def _write(self) -> None:
         while True:
             batch = await _batch(self._writes)
-            for workspace in dict.fromkeys(write.workspace for write in batch):
-                await self._commit(
-                    workspace, [write for write in batch if write.workspace == workspace]
-                )
+            try:
+                for workspace in dict.fromkeys(write.workspace for write in batch):
+                    await self._commit(
+                        workspace, [write for write in batch if write.workspace == workspace]
+                    )
+            finally:
+                _tell_stopping(batch)  # only a cancelled task leaves any that were not told
 
     async def _commit(self, workspace: str, writes: Sequence[_Write]) -> None:
         try:
@@ -123,19 +123,24 @@ class CoalescingStore:
     async def _read(self) -> None:
         while True:
             batch = await _batch(self._reads)
-            for workspace in dict.fromkeys(read.workspace for read in batch):
-                reads = [read for read in batch if read.workspace == workspace]
-                try:
-                    streams = await self._store.read(
-                        workspace, list({read.approval_id for read in reads})
+            try:
+                for workspace in dict.fromkeys(read.workspace for read in batch):
+                    await self._fetch(
+                        workspace, [read for read in batch if read.workspace == workspace]
                     )
-                except Exception as error:  # noqa: BLE001 # whoever waits must hear of it
-                    for read in reads:
-                        _fail(read.done, error)
-                else:
-                    for read in reads:
-                        if not read.done.done():
-                            read.done.set_result(streams[read.approval_id])
+            finally:
+                _tell_stopping(batch)  # see `_write`
+
+    async def _fetch(self, workspace: str, reads: Sequence[_Read]) -> None:
+        try:
+            streams = await self._store.read(workspace, list({read.approval_id for read in reads}))
+        except Exception as error:  # noqa: BLE001 # whoever waits must hear of it
+            for read in reads:
+                _fail(read.done, error)
+        else:
+            for read in reads:
+                if not read.done.done():
+                    read.done.set_result(streams[read.approval_id])
 
 
 async def _batch(queue: asyncio.Queue[T]) -> list[T]:
@@ -157,6 +162,11 @@ def _taken(queue: asyncio.Queue[T]) -> list[T]:
     while not queue.empty():
         taken.append(queue.get_nowait())
     return taken
+
+
+def _tell_stopping(calls: Sequence[_Write] | Sequence[_Read]) -> None:
+    for call in calls:
+        _fail(call.done, Unavailable("This service is stopping. Try again."))
 
 
 def _fail(future: asyncio.Future[T], error: Exception) -> None:

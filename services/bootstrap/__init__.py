@@ -19,9 +19,12 @@ async def running(settings: Settings, config: Config, names: Sequence[str]) -> A
     Raises `HalfConfigured` and `Unavailable` before anything runs.
     """
     async with opened(settings, config) as parts:
-        for name in [n for n in dict.fromkeys(names) if n in WIRES]:
+        for name in dict.fromkeys(names):
             WIRES[name](parts)
         app = make_app(parts.routers)
         describe(app)
         async with serving(app, settings.host, settings.port):
-            yield parts
+            try:
+                yield parts
+            finally:
+                parts.closing.set()

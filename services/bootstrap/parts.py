@@ -1,8 +1,9 @@
 """What the services are made of: opened once a process, closed in the reverse order."""
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,6 +58,8 @@ class Parts:
     supervisor: Supervisor
     health: Health
     routers: list[APIRouter]
+    closers: list[Callable[[], Awaitable[None]]]
+    closing: asyncio.Event
 
     def consume(self, group: str, topic: str, handle: Handle) -> None:
         """Run a member of a consumer group, and watch it."""
@@ -129,10 +132,16 @@ async def opened(settings: Settings, config: Config) -> AsyncIterator[Parts]:
             supervisor=supervisor,
             health=health,
             routers=[health.router()],
+            closers=[],
+            closing=asyncio.Event(),
         )
         _watch(parts)
-        stack.push_async_callback(supervisor.stop)
-        yield parts
+        try:
+            yield parts
+        finally:
+            await supervisor.stop()
+            for close in parts.closers:
+                await close()
 
 
 def _sources(

@@ -1,5 +1,8 @@
 """Puts each service together from the shared parts: what it consumes, serves and repeats."""
 
+import os
+import secrets
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,19 +11,33 @@ from events.store.log import PostgresLog
 from events.store.named_sql import statements
 from events.store.postgres import PostgresStore
 from projections.apply import ReadModels
-from projections.queries import Changes, Queries
+from projections.queries import Changes, Mirror, Queries
 from services.bootstrap.parts import Parts, now
+from services.channels import Channel
+from services.channels.inbox import InboxChannel
+from services.channels.outbox import Mailbox, OutboxChannel
 from services.decision.answering import Answering
 from services.decision.api import decision_router
 from services.decision.asking import Asking
 from services.decision.expiry import Timers
+from services.decision.forms import forms_router
 from services.decision.intake import Intake
 from services.decision.write_back import WriteBacks
+from services.notifier.backlog import PostgresBacklog
+from services.notifier.cards import PostgresCards
+from services.notifier.notify import Notifier
+from services.poller.checkpoints import PostgresCheckpoints
+from services.poller.intake import Outlets
+from services.poller.outlet import Observations, Records
+from services.poller.parking import PostgresParking
+from services.poller.schedule import Poller, plan_of
+from services.poller.webhook import Pushing, webhook_router
 from services.projector.project import GROUP, Projector, Reconciler
 from services.publisher.leader import lead
 from services.publisher.publish import Publisher
 from services.queue.api import queue_router
 from services.queue.broadcast import Broadcast
+from services.queue.pages.routes import make_pages, pages_router
 from services.web.app import authenticated
 
 DECIDING = 200
@@ -43,16 +60,25 @@ def wire_decision(parts: Parts) -> None:
     parts.consume("placet.decision.requests", REQUESTS.name, intake.requests)
     parts.supervisor.start("write-back", lambda: write_backs.run(open_answers))
     parts.supervisor.start("timers", timers.run)
+    parts.closers.append(answering.close)
     asking = Asking(parts.store, now)
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
+    queries = Queries(parts.app_db, parts.store)
+    pages = make_pages(queries, parts.sessions, now)
+    parts.routers.append(forms_router(answering, queries, pages, parts.sessions))
 
 
 def wire_queue(parts: Parts) -> None:
     """Everything that is asked."""
-    queries = Queries(parts.app_db, PostgresStore(parts.app_db))
+    queries = Queries(parts.app_db, parts.store)
     broadcast = Broadcast(Changes(parts.worker_db))
     parts.supervisor.start("broadcast", broadcast.run)
     parts.routers.append(queue_router(queries, broadcast, authenticated(parts.keys)))
+    pages = make_pages(queries, parts.sessions, now)
+    mailbox = Mailbox(parts.app_db)
+    parts.routers.append(
+        pages_router(pages, queries, mailbox, broadcast, parts.sessions, now, parts.closing)
+    )
 
 
 def wire_publisher(parts: Parts) -> None:
@@ -90,10 +116,64 @@ def _single(figure: Callable[[], int]) -> Any:
     return lambda: iter([({}, float(figure()))])
 
 
+def wire_poller(parts: Parts) -> None:
+    """Systems of record, polled, swept and listened to."""
+    observations = Observations(parts.producer)
+    parts.closers.append(observations.close)
+    outlets = Outlets(
+        publish=observations.publish,
+        parking=PostgresParking(parts.app_db),
+        known=Records(Mirror(parts.app_db)),
+        clock=now,
+    )
+    found = [
+        (definition, parts.sources[definition.workspace, definition.name])
+        for definition in parts.config.sources
+    ]
+    poller = Poller(
+        plans=[plan_of(definition, source) for definition, source in found],
+        checkpoints=PostgresCheckpoints(parts.app_db),
+        outlets=outlets,
+        owner=f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}",
+    )
+    if poller.plans:
+        parts.supervisor.start("poller", poller.run)
+    pushing = [Pushing(definition=definition, source=source) for definition, source in found]
+    parts.routers.append(webhook_router(pushing, outlets))
+
+
+def wire_notifier(parts: Parts) -> None:
+    """Cards, on every channel that is configured."""
+    channels: Mapping[str, Channel] = {
+        "inbox": InboxChannel(),
+        "outbox": OutboxChannel(parts.worker_db),
+    }
+    notifier = Notifier(
+        store=PostgresStore(parts.worker_db),
+        cards=PostgresCards(parts.worker_db),
+        backlog=PostgresBacklog(parts.worker_db),
+        channels=[channels[name] for name in parts.config.channels],
+        sources=parts.sources,
+        templates={
+            (definition.workspace, definition.name): definition.file.card
+            for definition in parts.config.sources
+            if definition.file.card is not None
+        },
+        effects=parts.effects,
+        public_url=parts.settings.public_url,
+        clock=now,
+    )
+    parts.consume("placet.notifier", LOG.name, notifier.handle)
+    parts.supervisor.start("notifier-retries", notifier.run_retries)
+    parts.supervisor.start("notifier-sweeps", notifier.run_sweeps)
+
+
 Wire = Callable[[Parts], None]
 WIRES: Mapping[str, Wire] = {
     "decision": wire_decision,
     "queue": wire_queue,
     "publisher": wire_publisher,
     "projector": wire_projector,
+    "poller": wire_poller,
+    "notifier": wire_notifier,
 }

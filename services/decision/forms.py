@@ -31,7 +31,14 @@ FORM = "application/x-www-form-urlencoded"
 _APPROVAL_ID = re.compile(r"[0-9A-Za-z]{27}")
 _COMMENT_ID = re.compile(r"[0-9a-f]{24}")
 _CURSOR = re.compile(r"[0-9A-Za-z_-]{1,200}")
-_STATUS_OF = {"not_an_approver": 403, "not_the_requester": 403}
+
+NO_REASON = "Say why: a request is not denied without a reason."
+NO_TEXT = "Write something first."
+SIGNED_OUT = "You are signed out: nothing was sent. Sign in and answer again."
+AWAY = (
+    "Placet cannot reach its store just now, so it is not known whether this was kept. "
+    "Load the page again and look."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -107,49 +114,72 @@ class Shows(Protocol):
 
 
 def forms_router(answers: Answers, asked: Asked, pages: Shows, sessions: Sessions) -> APIRouter:
-    """Return the routes that take forms: each refuses what another site sent, and reads a body
-    that is bounded.
-    """
+    """Return the routes that take forms: each refuses what another site sent."""
+    forms = _Forms(answers, asked, pages, sessions)
     router = APIRouter()
+    for path, posting in (
+        ("/login", forms.login),
+        ("/logout", forms.logout),
+        ("/approvals/{approval_id}/decision", forms.for_somebody(forms.decide)),
+        ("/approvals/{approval_id}/comments", forms.for_somebody(forms.comment)),
+    ):
+        endpoint = forms.guarded(posting)
+        router.add_route(path, endpoint, methods=["POST"], include_in_schema=False)
+    return router
 
-    def at(path: str, posting: Posting) -> None:
-        router.add_route(
-            path, _answering(pages, posting), methods=["POST"], include_in_schema=False
-        )
 
-    def for_somebody(posting: PostingAsSomebody) -> Posting:
+class _Forms:
+    def __init__(self, answers: Answers, asked: Asked, pages: Shows, sessions: Sessions) -> None:
+        self._answers = answers
+        self._asked = asked
+        self._pages = pages
+        self._sessions = sessions
+
+    def guarded(self, posting: Posting) -> Posting:
         async def endpoint(request: Request) -> Response:
-            me = sessions.read(request)
+            try:
+                refuse_cross_site(request)
+                return await posting(request)
+            except Problem as problem:
+                return self._pages.problem(request, problem)
+            except (Unavailable, VersionConflict) as error:
+                logger.warning("%s", error)
+                return self._pages.problem(request, unavailable(AWAY))
+
+        return endpoint
+
+    def for_somebody(self, posting: PostingAsSomebody) -> Posting:
+        async def endpoint(request: Request) -> Response:
+            me = self._sessions.read(request)
             if me is None:
                 page = f"/approvals/{request.path_params['approval_id']}"
-                return await pages.sign_in(status=401, message=SIGNED_OUT, then=page)
+                return await self._pages.sign_in(status=401, message=SIGNED_OUT, then=page)
             return await posting(request, me)
 
         return endpoint
 
-    async def login(request: Request) -> Response:
-        if not sessions.dev_login:
+    async def login(self, request: Request) -> Response:
+        if not self._sessions.dev_login:
             raise Problem(404, "not_found", "Sign-in is not set up: see the start page.")
         fields = await read_form(request, required=("email",), optional=("next",))
+        following = self._pages.return_to(fields.get("next"))
         address = _address(fields["email"])
         filters = Filters(approver=address)
-        docs = await asked.list(DEFAULT_WORKSPACE, filters, limit=1, cursor=None)
+        docs = await self._asked.list(DEFAULT_WORKSPACE, filters, limit=1, cursor=None)
         if not docs.rows:
             message = f"{address} was never asked for an approval. Choose one of the people below."
-            return await pages.sign_in(status=422, message=message, then=fields.get("next"))
-        response = RedirectResponse(pages.return_to(fields.get("next")) or "/inbox", 303)
-        response.headers["Cache-Control"] = "no-store"
-        sessions.start(response, Session(DEFAULT_WORKSPACE, address))
+            return await self._pages.sign_in(status=422, message=message, then=following)
+        response = _redirect(following or "/inbox")
+        self._sessions.start(response, Session(DEFAULT_WORKSPACE, address))
         return response
 
-    async def logout(request: Request) -> Response:
+    async def logout(self, request: Request) -> Response:
         await read_form(request)
-        response = RedirectResponse("/", 303)
-        response.headers["Cache-Control"] = "no-store"
-        sessions.end(response)
+        response = _redirect("/")
+        self._sessions.end(response)
         return response
 
-    async def decide(request: Request, me: Session) -> Response:
+    async def decide(self, request: Request, me: Session) -> Response:
         approval_id = _known(request)
         fields = await read_form(
             request, required=("decision", "revision"), optional=("reason", "next", "cursor")
@@ -161,9 +191,10 @@ def forms_router(answers: Answers, asked: Asked, pages: Shows, sessions: Session
         reason = _bounded(fields.get("reason", ""), "reason", MAX_TEXT).strip()
         to_inbox, cursor = _place(fields)
         if outcome == "rejected" and not reason:
-            fault = "Say why: a request is not denied without a reason."
-            typed = (outcome, reason, fault)
-            return await pages.approval(me, approval_id, status=422, typed=typed, seen=revision)
+            typed = (outcome, reason, NO_REASON)
+            return await self._pages.approval(
+                me, approval_id, status=422, seen=revision, typed=typed
+            )
         answer = Answer(
             outcome=outcome,
             by=Person(email=me.email),
@@ -173,21 +204,21 @@ def forms_router(answers: Answers, asked: Asked, pages: Shows, sessions: Session
             revision=revision,
         )
         try:
-            view = await answers.decide(me.workspace, approval_id, answer)
+            view = await self._answers.decide(me.workspace, approval_id, answer)
         except Refused as refused:
             if refused.code == "not_found":
-                raise Problem(404, "not_found", str(refused)) from refused
-            return await pages.approval(
+                raise Problem(404, refused.code, str(refused)) from refused
+            return await self._pages.approval(
                 me,
                 approval_id,
-                status=_STATUS_OF.get(refused.code, 409),
+                status=403 if refused.code == "not_an_approver" else 409,
                 alert=str(refused),
                 seen=revision,
                 typed=(outcome, reason, None),
             )
-        return pages.answered(me, view, to_inbox=to_inbox, cursor=cursor)
+        return self._pages.answered(me, view, to_inbox=to_inbox, cursor=cursor)
 
-    async def comment(request: Request, me: Session) -> Response:
+    async def comment(self, request: Request, me: Session) -> Response:
         approval_id = _known(request)
         fields = await read_form(request, required=("text", "comment_id"))
         text = _bounded(fields["text"], "text", MAX_TEXT).strip()
@@ -195,32 +226,20 @@ def forms_router(answers: Answers, asked: Asked, pages: Shows, sessions: Session
         if not _COMMENT_ID.fullmatch(comment_id):
             raise Invalid("comment_id: load the page again.", pointer="/comment_id")
         if not text:
-            fault = "Write something first."
-            return await pages.approval(me, approval_id, status=422, comment=(text, fault))
+            comment = (text, NO_TEXT)
+            return await self._pages.approval(me, approval_id, status=422, comment=comment)
         try:
-            await answers.comment(
+            await self._answers.comment(
                 me.workspace,
                 approval_id,
                 by=Person(email=me.email),
                 text=text,
+                # As over the API: whoever sends the same key twice has commented once.
                 comment_id=f"{me.email} {comment_id}",
             )
         except Refused as refused:
             raise Problem(404, refused.code, str(refused)) from refused
-        return pages.commented(approval_id)
-
-    at("/login", login)
-    at("/logout", logout)
-    at("/approvals/{approval_id}/decision", for_somebody(decide))
-    at("/approvals/{approval_id}/comments", for_somebody(comment))
-    return router
-
-
-SIGNED_OUT = "You are signed out: nothing was sent. Sign in and answer again."
-AWAY = (
-    "Placet cannot reach its store just now, so it is not known whether this was kept. "
-    "Load the page again and look."
-)
+        return self._pages.commented(approval_id)
 
 
 async def read_form(
@@ -250,18 +269,8 @@ async def read_form(
     return fields
 
 
-def _answering(pages: Shows, posting: Posting) -> Posting:
-    async def endpoint(request: Request) -> Response:
-        try:
-            refuse_cross_site(request)
-            return await posting(request)
-        except Problem as problem:
-            return pages.problem(request, problem)
-        except (Unavailable, VersionConflict) as error:
-            logger.warning("%s", error)
-            return pages.problem(request, unavailable(AWAY))
-
-    return endpoint
+def _redirect(path: str) -> Response:
+    return RedirectResponse(path, 303, {"Cache-Control": "no-store"})
 
 
 def _known(request: Request) -> str:

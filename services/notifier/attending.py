@@ -63,8 +63,8 @@ class Attending:
             await self._editing.tell_failure(standing, rows)
             if await self._send_missing(standing, rows, check=check):
                 return
-            # It was answered, settled or changed while a card was on its way: edit that card now,
-            # since no further message may come to make us do so.
+            # It was settled or changed while a card was on its way: edit that card now, since no
+            # further message may come to make us do so.
             seen = await self.look(standing.key)
             if seen is None:
                 return
@@ -83,9 +83,7 @@ class Attending:
         still = True
         for approver in dict.fromkeys(approver for approver, _ in missing):
             channels = [channel for one, channel in missing if one == approver]
-            still = await self._ask(
-                standing, rows, approver, channels, marked=approver in marked
-            )
+            still = await self._ask(standing, rows, approver, channels, marked=approver in marked)
             if not still:
                 break
         await self._notes.checked(standing)

@@ -29,15 +29,11 @@ Sources = Mapping[tuple[str, str], Source]
 class WorkNotes:
     """Reads and leaves the marks that tell who was asked."""
 
-    def __init__(
-        self, sources: Sources, ledger: Ledger, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, sources: Sources, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._sources = sources
         self._ledger = ledger
         self._clock = clock
-        self._outside = {
-            key: Outside(f"source {key[1]}", clock) for key in sources
-        }
+        self._outside: dict[tuple[str, str], Outside] = {}
 
     def must_check(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
         """Tell whether the source is to be read first: no card of this revision is known yet."""
@@ -106,28 +102,30 @@ class WorkNotes:
         if mirrored is None or marked:
             await self._ledger.done(effect)
             return
+        if not asked:
+            await self._again(effect, attempt, Away("No card is out yet."))
+            return
         try:
-            if not asked:
-                raise Away("No card is out yet.")
             # An earlier try may have arrived: the source may not know our idempotency key.
-            if attempt.sent and is_marked(
-                (await self._read(mirrored)).notes, standing, approver
-            ):
+            if attempt.sent and is_marked((await self._read(mirrored)).notes, standing, approver):
                 await self._ledger.done(effect)
                 return
             await self._ledger.sending(effect)
             await self._note(mirrored, note(standing, approver), effect)
         except Away as error:
-            if is_over(attempt, self._clock()):
-                await self._ledger.failed(effect, str(error))
-            else:
-                wait = delay(attempt.number, error.retry_after)
-                await self._ledger.later(effect, wait, str(error))
+            await self._again(effect, attempt, error)
         except SourceRefused as error:
             logger.warning("%s: the source takes no note: %s", standing.approval_id, error)
             await self._ledger.failed(effect, str(error))
         else:
             await self._ledger.done(effect)
+
+    async def _again(self, effect: Effect, attempt: Attempt, away: Away) -> None:
+        if is_over(attempt, self._clock()):
+            await self._ledger.failed(effect, str(away))
+        else:
+            wait = delay(attempt.number, away.retry_after)
+            await self._ledger.later(effect, wait, str(away))
 
     async def _read(self, mirrored: "_Mirrored") -> Reading:
         return await mirrored.outside.call(lambda: mirrored.source.read(mirrored.record_id))
@@ -148,7 +146,8 @@ class WorkNotes:
         source = self._sources.get(key)
         if source is None:
             return None
-        return _Mirrored(source, self._outside[key], record.record_id)
+        outside = self._outside.setdefault(key, Outside(f"source {record.name}", self._clock))
+        return _Mirrored(source, outside, record.record_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from services.sources import SourceRefused
 
 PARALLEL = 4
 TIMEOUT_S = 20.0
-"""Below the lease of an effect, so that nobody else takes up a call that is still under way."""
+"""For the wait and for the call, each: together below the lease of an effect, so that nobody else
+takes up a call that is still under way."""
 FAILURES = 3
 """After how many failures in a row the others are spared the wait for another."""
 REST_S = 5.0
@@ -49,27 +50,37 @@ class Outside:
         Raises `Away` for whatever may be better next time, and lets `ChannelRefused` and
         `SourceRefused` through.
         """
-        async with self._places:
-            now = self._clock()
-            if self._rests_until is not None and now < self._rests_until:
-                left = (self._rests_until - now).total_seconds()
-                raise Away(f"{self._name} rests for {left:.0f} s", left)
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    result = await work()
-            except TimeoutError as error:
-                raise self._away(f"{self._name} did not answer within {TIMEOUT_S} s") from error
-            except Unavailable as error:
-                raise self._away(str(error), getattr(error, "retry_after", None)) from error
-            except (ChannelRefused, SourceRefused):
-                self._failures = 0
-                raise
-            except Exception as error:
-                # A fault of the channel's code must cost neither the other cards nor the batch.
-                logger.exception("%s failed", self._name)
-                raise self._away(f"{type(error).__name__}: {error}") from error
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Away(f"{self._name} is busy") from error
+        try:
+            return await self._in_place(work)
+        finally:
+            self._places.release()
+
+    async def _in_place(self, work: Callable[[], Awaitable[T]]) -> T:
+        now = self._clock()
+        if self._rests_until is not None and now < self._rests_until:
+            left = (self._rests_until - now).total_seconds()
+            raise Away(f"{self._name} rests for {left:.0f} s", left)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                result = await work()
+        except TimeoutError as error:
+            raise self._away(f"{self._name} did not answer within {TIMEOUT_S} s") from error
+        except Unavailable as error:
+            raise self._away(str(error), getattr(error, "retry_after", None)) from error
+        except (ChannelRefused, SourceRefused):
             self._failures = 0
-            return result
+            raise
+        except Exception as error:
+            # A fault of the channel's code must cost neither the other cards nor the batch.
+            logger.exception("%s failed", self._name)
+            raise self._away(f"{type(error).__name__}: {error}") from error
+        self._failures = 0
+        return result
 
     def _away(self, message: str, retry_after: float | None = None) -> Away:
         self._failures += 1

@@ -24,7 +24,7 @@ class Reach:
     def __contains__(self, name: object) -> bool:
         return name in self._channels
 
-    async def send(  # noqa: D417 # as Channel.send
+    async def send(
         self,
         name: str,
         card: Card,
@@ -51,6 +51,4 @@ class Reach:
     ) -> None:
         """Let a card show something else; raises `Away`, `ChannelRefused`."""
         channel, outside = self._channels[name]
-        await outside.call(
-            lambda: channel.update(reference, card, shown, workspace=workspace)
-        )
+        await outside.call(lambda: channel.update(reference, card, shown, workspace=workspace))

@@ -1,12 +1,11 @@
 """Takes up what is due again, and closes what an approval has left behind."""
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from events.state import Deciding
 from services.effects import Effect
 from services.notifier.attending import Attending
-from services.notifier.cards import Cards, Key, SentCard
+from services.notifier.cards import Key, SentCard
 from services.notifier.editing import Editing
 from services.notifier.ledger import CARD, CHECK, EDITS, NOTE, TOLD, Ledger, parts
 from services.notifier.noting import WorkNotes
@@ -28,7 +27,6 @@ class Retrying:
         editing: Editing,
         sending: Sending,
         notes: WorkNotes,
-        cards: Cards,
         reach: Reach,
         ledger: Ledger,
     ) -> None:
@@ -36,55 +34,77 @@ class Retrying:
         self._editing = editing
         self._sending = sending
         self._notes = notes
-        self._cards = cards
         self._reach = reach
         self._ledger = ledger
 
     async def retry(self, key: Key, due: Sequence[Effect]) -> None:
-        """Attend to the approval, then close each effect that it does not need any more."""
+        """Attend to the approval, then close each effect that it does not need any more.
+
+        Raises `Unavailable` when our own store is away.
+        """
         seen = await self._attending.look(key)
         if seen is None:
             for effect in due:
                 await self._ledger.failed(effect, "There is no such approval.")
             return
-        standing, rows = seen
-        if not isinstance(standing.state, Deciding):
-            check = any(parts(effect)[0] == CHECK for effect in due)
-            await self._attending.attend(standing, rows, check=check)
-            seen = await self._attending.look(key)
-            if seen is None:
-                return
-            standing, rows = seen
+        check = any(parts(effect)[0] == CHECK for effect in due)
+        await self._attending.attend(*seen, check=check)
+        seen = await self._attending.look(key)
+        if seen is None:
+            return
         recovered = False
         for effect in due:
-            recovered |= await self._close(standing, rows, effect)
+            recovered |= await self._close(*seen, effect)
         if recovered:
-            await self._editing.bring_up(standing, await self._cards.of([key]))
+            seen = await self._attending.look(key)
+            if seen is not None:
+                await self._editing.bring_up(*seen)
 
     async def _close(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
         """Close one effect, unless it is still needed; return True if that brought out a card."""
-        kind, channel, approver = parts(effect)
+        kind = parts(effect)[0]
         if isinstance(standing.state, Deciding) and kind != EDITS:
             await self._ledger.later(effect, ANSWERED_DELAY_S, "answered, being written back")
-            return False
-        present = effect.version == standing.began and approver in ("", *standing.approvers)
-        match kind:
-            case "card":
-                return await self._close_card(standing, rows, effect, channel, approver, present)
-            case "card_note":
-                await self._close_note(standing, rows, effect, approver, present)
-            case "card_check":
-                needed = self._notes.must_check(standing, rows) and standing.missing(self._reach)
-                if not (present and needed):
-                    await self._ledger.done(effect)
-            case "card_told":
-                if standing.failure is None or effect.version != standing.failed_at:
-                    await self._ledger.done(effect)
-            case "card_edits":
-                if effect.version != standing.state.version or not self._editing.outdated(
-                    standing, rows
-                ):
-                    await self._ledger.done(effect)
-            case _:
-                await self._ledger.failed(effect, f"Nobody knows what {kind} was.")
+        elif kind == CARD:
+            return await self._close_card(standing, rows, effect)
+        elif kind == NOTE:
+            await self._close_note(standing, rows, effect)
+        elif not self._is_needed(standing, rows, effect):
+            await self._ledger.done(effect)
         return False
+
+    def _is_needed(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
+        match parts(effect)[0]:
+            case kind if kind == CHECK:
+                is_present = effect.version == standing.began
+                still = standing.missing(self._reach) and self._notes.must_check(standing, rows)
+                return is_present and bool(still)
+            case kind if kind == TOLD:
+                return standing.failure is not None and effect.version == standing.failed_at
+            case kind if kind == EDITS:
+                is_present = effect.version == standing.state.version
+                return is_present and bool(self._editing.outdated(standing, rows))
+            case _:
+                return False
+
+    async def _close_card(
+        self, standing: Standing, rows: Sequence[SentCard], effect: Effect
+    ) -> bool:
+        _, channel, approver = parts(effect)
+        is_present = effect.version == standing.began
+        if is_present and (approver, channel) in standing.missing(self._reach):
+            return False  # it was tried again just now, and waits for the next time
+        return await self._sending.recover(standing, rows, effect)
+
+    async def _close_note(
+        self, standing: Standing, rows: Sequence[SentCard], effect: Effect
+    ) -> None:
+        _, _, approver = parts(effect)
+        if effect.version != standing.began or approver not in standing.approvers:
+            await self._ledger.failed(effect, MOVED_ON)
+            return
+        attempt = await self._notes.begin(standing, approver)
+        if attempt is None:
+            return  # it was left just now, while the approval was attended to
+        asked = any(row.approver == approver and row.revision == standing.revision for row in rows)
+        await self._notes.leave(standing, approver, attempt, asked=asked, marked=False)

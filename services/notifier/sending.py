@@ -82,16 +82,20 @@ class Sending:
         return _still_asks(handled, row.revision)
 
     async def recover(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
-        """Close a card that was under way when the approval moved on; return True if it is out.
+        """Close a card that is not missing any more; return True if it came out only now.
 
-        It may have arrived although we do not know under which reference: then it is asked for
-        with the same key, so that it can be edited. A card that never left is not sent any more.
+        One that left before the approval moved on may have arrived, although we do not know under
+        which reference: it is sent again with the same key, so that it can be edited. One that
+        never left is not sent any more.
         """
         _, channel, approver = parts(effect)
         revision = standing.revision_begun_at(effect.version)
         known = {(row.approver, row.channel, row.revision) for row in rows}
         if revision is None or (approver, channel, revision) in known:
             await self._ledger.done(effect)
+            return False
+        if (approver, channel, revision) in standing.given_up:
+            await self._ledger.failed(effect, "Given up; the history says why.")
             return False
         attempt = await self._ledger.take(effect)
         if attempt is None:

@@ -14,11 +14,13 @@ _EPOCH_MS_FROM = 1e11
 def asked_to_wait(headers: Mapping[str, str], names: Iterable[str], now: datetime) -> float | None:
     """Return the seconds that the first readable of these headers asks for, at most an hour.
 
+    `headers` have names in lower case; `names` may be in any.
+
     Dates are taken against the answer's own `Date`, so that it does not matter if clocks differ.
     """
     there = date_of(headers) or now
     for name in names:
-        text = headers.get(name)
+        text = headers.get(name.lower())
         wait = None if text is None else _wait(text.strip(), there)
         if wait is not None:
             return min(max(wait, 0.0), LONGEST_S)

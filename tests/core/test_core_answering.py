@@ -3,6 +3,7 @@
 import pytest
 
 from events.approval import Outcome
+from events.commands import SubmitDecision
 from events.decider import is_final
 from tests.core.examples import (
     ANN,
@@ -92,9 +93,9 @@ def test_the_same_answer_again_while_it_is_on_its_way_adds_nothing() -> None:
     "second", [answer("rejected"), answer(by=BOB), answer(by=EVE)], ids=["other", "bob", "eve"]
 )
 def test_a_second_answer_while_the_first_is_on_its_way_reads_who_was_first(
-    second: object,
+    second: SubmitDecision,
 ) -> None:
-    given(MIRRORED, submitted(answer())).when(second).then_refused(  # type: ignore[arg-type]
+    given(MIRRORED, submitted(answer())).when(second).then_refused(
         "already_resolved", saying="ann@example.com has already approved this"
     )
 

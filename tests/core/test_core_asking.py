@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from events.approval import WithdrawalCause
+from events.approval import ApprovalEvent, Outcome, WithdrawalCause
 from events.decider import CLOCK_TOLERANCE, content_changed, reopens
 from events.state import Deciding, Pending
 from tests.core.examples import (
@@ -130,8 +130,10 @@ def test_content_can_be_compared_while_it_is_pending_and_while_it_is_written_bac
     ],
     ids=["decided", "withdrawn", "expired"],
 )
-def test_a_settled_record_that_is_pending_again_needs_a_new_round(end: tuple[object, ...]) -> None:
-    story = given(MIRRORED, *end)  # type: ignore[arg-type]  # parametrised facts
+def test_a_settled_record_that_is_pending_again_needs_a_new_round(
+    end: tuple[ApprovalEvent, ...],
+) -> None:
+    story = given(MIRRORED, *end)
     later = NOW + CLOCK_TOLERANCE
     shown = ask(mirrored=True, payload=OTHER_PAYLOAD, revision="2", now=later)
     story.when(pending(shown)).then_nothing()
@@ -160,9 +162,9 @@ def test_what_is_not_settled_cannot_be_pending_again() -> None:
     ],
 )
 def test_a_record_settled_elsewhere_leaves_the_queue_and_says_how(
-    cause: WithdrawalCause, by: str | None, outcome: "str | None", reason: str
+    cause: WithdrawalCause, by: str | None, outcome: Outcome | None, reason: str
 ) -> None:
-    seen = settled(cause, by=by, outcome=outcome, now=minutes(3))  # type: ignore[arg-type]
+    seen = settled(cause, by=by, outcome=outcome, now=minutes(3))
     given(MIRRORED).when(seen).then(
         withdrawn(MIRRORED, cause, reason, by=by, outcome=seen.outcome, now=minutes(3))
     )

@@ -1,8 +1,11 @@
 """Rules about the way of an answer into its source, and about notes beside it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from events.approval import ApprovalEvent, WriteBackFailed, WriteBackFailure
+from events.commands import Command
 from tests.core.examples import (
     ANN,
     BOB,
@@ -88,25 +91,25 @@ ENDS = [confirm, fail, changed, found_settled]
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_end_of_another_answer_changes_nothing(end: object) -> None:
+def test_the_end_of_another_answer_changes_nothing(end: Callable[[int], Command]) -> None:
     for version in (1, 3):
-        ANSWERED.when(end(version)).then_nothing()  # type: ignore[operator]
+        ANSWERED.when(end(version)).then_nothing()
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_end_of_a_first_answer_does_not_end_the_second(end: object) -> None:
+def test_the_end_of_a_first_answer_does_not_end_the_second(end: Callable[[int], Command]) -> None:
     ended = fail()
     story = ANSWERED.when(ended).then(failed(answer(), ended))
     again = answer(now=minutes(9))
     story = story.when(again).then(submitted(again))
-    story.when(end(2)).then_nothing()  # type: ignore[operator]
-    assert story.when(end(4)).added  # type: ignore[operator]
+    story.when(end(2)).then_nothing()
+    assert story.when(end(4)).added
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_without_an_answer_there_is_nothing_to_end(end: object) -> None:
+def test_without_an_answer_there_is_nothing_to_end(end: Callable[[int], Command]) -> None:
     for facts in [(), (MIRRORED,), *FINAL]:
-        given(*facts).when(end(2)).then_nothing()  # type: ignore[operator]
+        given(*facts).when(end(2)).then_nothing()
 
 
 def test_a_card_is_noted_with_its_reference() -> None:

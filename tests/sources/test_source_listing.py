@@ -137,7 +137,7 @@ async def test_a_malformed_row_stops_no_other() -> None:
     assert [one.record_id for one in page.malformed] == [None, "r2"]
 
 
-@pytest.mark.parametrize("body", [{}, {"records": None}, {"records": {"a": 1}}, [], 3, None])
+@pytest.mark.parametrize("body", [{}, {"records": None}, {"records": {"a": 1}}, [], 3])
 async def test_an_answer_without_a_list_is_refused_and_not_taken_for_empty(body: Any) -> None:
     handler, _ = answers(httpx2.Response(200, json=body))
     with pytest.raises(SourceRefused, match=r"without a list at `records`"):

@@ -106,7 +106,7 @@ class Inbox:
             me,
             rows=rows(views, me.email, self._clock()),
             choices=_CHOICES,
-            status=status,
+            chosen=status,
             cursor=cursor if status else None,
             older=older,
         )

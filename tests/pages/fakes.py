@@ -1,0 +1,371 @@
+"""A whole Placet in memory: the real rules and the real answering, on a store in a dictionary."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from ksuid import KsuidMs
+
+from events.approval import Json, Link, Outcome, Person, SourceRecord, Subject, Urgency
+from events.commands import (
+    Command,
+    ConfirmWriteBack,
+    FailWriteBack,
+    ObservePending,
+    ObserveSettled,
+    RequestApproval,
+)
+from events.digest import payload_digest
+from events.handling import Order, handle
+from events.store.memory import MemoryStore
+from projections.approval_history import actor, summary
+from projections.approval_view import ApprovalView, encode_view, view_of
+from projections.queries import BadCursor, Change, Docs, Filters
+from services.channels.outbox import Message, MessagePage
+from services.decision.answering import Answering
+from services.decision.forms import forms_router
+from services.queue.broadcast import Broadcast
+from services.queue.pages.routes import make_pages, pages_router
+from services.web.app import make_app
+from services.web.session import Session, Sessions
+
+WORKSPACE = "default"
+JOHN = Person(email="john.smith@example.com", name="John Smith")
+MARIA = Person(email="maria.garcia@example.com", name="Maria Garcia")
+JANE = Person(email="jane.doe@example.com", name="Jane Doe")
+URGENCIES = ("high", "medium", "low")
+
+EXPENSE: dict[str, Json] = {
+    "report_id": "EXP-2025-09-15-001",
+    "total_amount": 750.50,
+    "currency": "USD",
+    "description": "Client dinner and travel for Q3 sales meeting.",
+    "submitter": {
+        "email_addr": "jane.doe@example.com",
+        "full_name": "Jane Doe",
+        "record_id": "user_12345",
+    },
+    "line_items": [
+        {
+            "item": "Client Dinner at The Grand Restaurant",
+            "category": "Meals & Entertainment",
+            "amount": 250.00,
+        },
+        {"item": "Round-trip flight to NYC", "category": "Travel", "amount": 450.50},
+        {"item": "Taxi from JFK to Hotel", "category": "Travel", "amount": 50.00},
+    ],
+}
+
+
+class Source:
+    """A system of record that takes answers, refuses them, or is slow."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.refusal: str | None = None
+        self.slow = False
+
+    async def carry_out(self, workspace: str, approval_id: str) -> None:
+        if self.slow:
+            return
+        view = await self._world.view(workspace, approval_id)
+        if view is None or view.status != "deciding":
+            return
+        now = self._world.clock()
+        command: Command = ConfirmWriteBack(decision_version=view.version, now=now)
+        if self.refusal is not None:
+            command = FailWriteBack(
+                decision_version=view.version, cause="refused", reason=self.refusal, now=now
+            )
+        await self._world.send(approval_id, command)
+
+
+class World:
+    """Store, clock, source, what reads them, and what changes are told."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.source = Source(self)
+        self.moved = timedelta()
+        self.mails: dict[str, Message] = {}
+        self.verified_at: datetime | None = None
+        self.queue_lags = False
+        self.away: Exception | None = None
+        self._lagging: list[ApprovalView] = []
+        self._told = 0
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC) + self.moved
+
+    async def send(self, approval_id: str, command: Command) -> None:
+        order = Order(approval_id=approval_id, command=command, command_id=str(KsuidMs()))
+        await handle(self.store, WORKSPACE, order)
+
+    async def ask(
+        self,
+        title: str = "Expense report EXP-2025-09-15-001",
+        payload: Json = None,
+        *,
+        approvers: Sequence[Person] = (JOHN,),
+        urgency: Urgency = "medium",
+        reason: str | None = None,
+        mirrored: bool = False,
+        url: str | None = "http://127.0.0.1:8081/reports/EXP-2025-09-15-001",
+        links: Sequence[Link] = (),
+        ago: timedelta = timedelta(hours=2),
+        expires_in: timedelta = timedelta(days=30),
+        type: str = "expense_report",
+        agent_id: str | None = None,
+        requester: Person = JANE,
+    ) -> str:
+        """Ask for an approval and return its id."""
+        at = self.clock() - ago
+        approval_id = str(KsuidMs(at))
+        about = content(
+            title, payload, "1", approval_id, mirrored, url, links, type, requester, agent_id
+        )
+        command = RequestApproval(
+            about=about,
+            payload=EXPENSE if payload is None else payload,
+            approvers=tuple(approvers),
+            reason=reason,
+            urgency=urgency,
+            metadata={},
+            expires_at=at + expires_in,
+            now=at,
+        )
+        await self.send(approval_id, command)
+        return approval_id
+
+    async def revise(
+        self, approval_id: str, payload: Json, *, revision: str = "2", title: str | None = None
+    ) -> None:
+        """Let the record change in its source."""
+        view = await self._known(approval_id)
+        about = content(
+            title or view.title,
+            payload,
+            revision,
+            view.source.record_id if view.source else "",
+            True,
+            view.source.url if view.source else None,
+            (),
+            view.type,
+            view.requester,
+            None,
+        )
+        ask = RequestApproval(
+            about=about,
+            payload=payload,
+            approvers=tuple(Person(email=one.email, name=one.name) for one in view.approvers),
+            reason=view.reason,
+            urgency=view.urgency,
+            metadata={},
+            expires_at=view.expires_at,
+            now=self.clock(),
+        )
+        await self.send(approval_id, ObservePending(ask=ask, read_at=self.clock()))
+
+    async def settle(self, approval_id: str, *, by: str, outcome: Outcome = "approved") -> None:
+        """Let somebody settle the record in its source."""
+        now = self.clock()
+        await self.send(
+            approval_id,
+            ObserveSettled(cause="settled", by=by, outcome=outcome, read_at=now, now=now),
+        )
+
+    async def _known(self, approval_id: str) -> ApprovalView:
+        view = await self.view(WORKSPACE, approval_id)
+        assert view is not None
+        return view
+
+    def views(self, workspace: str) -> list[ApprovalView]:
+        found = []
+        for (held, approval_id), stream in self.store._streams.items():
+            if held == workspace:
+                view = view_of(held, approval_id, (one.event for one in stream))
+                if view.status == "pending" and view.source and self.verified_at:
+                    view.verified_at = self.verified_at
+                found.append(view)
+        return found
+
+    # What `projections.queries.Queries` does on Postgres.
+
+    async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
+        if self.away is not None:
+            raise self.away
+        views = self._lagging if self.queue_lags else self.views(workspace)
+        self._lagging = views
+        waiting = sorted(
+            (
+                view
+                for view in views
+                if view.status == "pending" and approver in {one.email for one in view.approvers}
+            ),
+            key=lambda view: (URGENCIES.index(view.urgency), view.id),
+        )
+        start = _start(cursor)
+        return _docs(waiting, start, limit, len(waiting))
+
+    async def list(
+        self, workspace: str, filters: Filters, *, limit: int, cursor: str | None
+    ) -> Docs:
+        found = [
+            view
+            for view in self.views(workspace)
+            if (filters.status is None or view.status == filters.status)
+            and (
+                filters.approver is None or filters.approver in {one.email for one in view.approvers}
+            )
+        ]
+        return _docs(sorted(found, key=lambda view: view.id, reverse=True), _start(cursor), limit)
+
+    async def view(self, workspace: str, approval_id: str) -> ApprovalView | None:
+        return next((one for one in self.views(workspace) if one.id == approval_id), None)
+
+    async def history(self, workspace: str, approval_id: str) -> Sequence[dict[str, Any]]:
+        stream = (await self.store.read(workspace, [approval_id]))[approval_id]
+        return [
+            {
+                "version": one.version,
+                "type": one.type,
+                "at": one.event.at,
+                "by": actor(one.event),
+                "summary": summary(one.event),
+                "data": msgspec.Raw(one.data),
+            }
+            for one in stream
+        ]
+
+    async def people(self, workspace: str, limit: int = 100) -> Sequence[tuple[str, int]]:
+        waiting: dict[str, int] = {}
+        for view in self.views(workspace):
+            for one in view.approvers:
+                waiting[one.email] = waiting.get(one.email, 0) + (view.status == "pending")
+        return sorted(waiting.items(), key=lambda one: (-one[1], one[0]))[:limit]
+
+    # What `projections.queries.Changes` does on Postgres.
+
+    async def head(self) -> int:
+        return len(self._log())
+
+    async def after(self, seq: int, limit: int = 500) -> Sequence[Change]:
+        return self._log()[seq : seq + limit]
+
+    def _log(self) -> Sequence[Change]:
+        recorded = [one for stream in self.store._streams.values() for one in stream]
+        recorded.sort(key=lambda one: one.recorded_at)
+        return [
+            Change(
+                seq=place,
+                workspace=one.workspace,
+                approval_id=one.approval_id,
+                version=one.version,
+                type=one.type,
+                shown=one.version,
+                recorded_at=one.recorded_at,
+            )
+            for place, one in enumerate(recorded, start=1)
+        ]
+
+
+class Mailbox:
+    """The dev mailbox in a dictionary."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+
+    def put(self, message: Message) -> None:
+        self.messages[message.message_id] = message
+
+    async def list(
+        self, workspace: str, approver: str | None, *, limit: int, cursor: str | None
+    ) -> MessagePage:
+        start = _start(cursor)
+        found = list(self.messages.values())[::-1][start : start + limit]
+        more = str(start + limit) if len(found) == limit else None
+        return MessagePage(messages=found, next_cursor=more)
+
+    async def get(self, workspace: str, message_id: str) -> Message | None:
+        return self.messages.get(message_id)
+
+
+class Placet:
+    """The application over a world."""
+
+    def __init__(self, *, dev_login: bool = True) -> None:
+        self.world = World()
+        self.mail = Mailbox()
+        self.closing = asyncio.Event()
+        self.broadcast = Broadcast(self.world)
+        self.sessions = Sessions(b"not a secret", dev_login=dev_login, secure=False)
+        self.answering = Answering(self.world.store, self.world.source, self.world.clock)
+        pages = make_pages(self.world, self.sessions, self.world.clock)
+        self.app: FastAPI = make_app(
+            [
+                pages_router(
+                    pages,
+                    self.world,
+                    self.mail,
+                    self.broadcast,
+                    self.sessions,
+                    self.world.clock,
+                    self.closing,
+                ),
+                forms_router(self.answering, self.world, pages, self.sessions),
+            ]
+        )
+
+    def cookies(self, person: Person = JOHN, workspace: str = WORKSPACE) -> Mapping[str, str]:
+        """The cookie of somebody who is signed in."""
+        from starlette.responses import Response
+
+        response = Response()
+        self.sessions.start(response, Session(workspace, person.email))
+        name, _, rest = response.headers["set-cookie"].partition("=")
+        return {name: rest.partition(";")[0]}
+
+
+def content(
+    title: str,
+    payload: Json,
+    revision: str,
+    record_id: str,
+    mirrored: bool,  # noqa: FBT001 # one of many facts
+    url: str | None,
+    links: Sequence[Link],
+    kind: str,
+    requester: Person,
+    agent_id: str | None,
+) -> Subject:
+    source = None
+    if mirrored:
+        source = SourceRecord(
+            name="acme-expenses", record_id=record_id, revision=revision, url=url
+        )
+    return Subject(
+        type=kind,
+        title=title,
+        requester=requester,
+        revision=revision,
+        round=1,
+        payload_digest=payload_digest(EXPENSE if payload is None else payload),
+        source=source,
+        links=tuple(links),
+        agent_id=agent_id,
+    )
+
+
+def _start(cursor: str | None) -> int:
+    if cursor is not None and not cursor.isdigit():
+        raise BadCursor("This cursor is none that we gave. Begin again without one.")
+    return int(cursor or 0)
+
+
+def _docs(views: Sequence[ApprovalView], start: int, limit: int, waiting: int = 0) -> Docs:
+    page = views[start : start + limit]
+    more = str(start + limit) if len(page) == limit else None
+    return Docs(",".join(encode_view(view) for view in page), len(page), more, waiting)
