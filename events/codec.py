@@ -44,6 +44,10 @@ _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENT_TYPES.items()}
 
 
+NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for JSON of another shape, texts that are not UTF-8, and endless nesting."""
+
+
 class Unreadable(Exception):
     """Bytes that are no event we know: park them with this reason, and go on."""
 
@@ -69,7 +73,7 @@ def decode(name: str, schema_version: int, data: bytes | str) -> ApprovalEvent:
         if schema_version < current:
             return msgspec.convert(_upcast(name, schema_version, data), EVENT_TYPES[name])
         return decoder.decode(data)
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (*NOT_JSON, KeyError) as error:
         raise Unreadable(f"{name} version {schema_version}: {error}") from error
 
 

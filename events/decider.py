@@ -39,7 +39,12 @@ from events.commands import (
 from events.state import Decided, Deciding, Expired, Final, Pending, State, Unknown, Withdrawn
 
 RefusalCode = Literal[
-    "not_found", "not_an_approver", "not_the_requester", "already_resolved", "stale_revision"
+    "not_found",
+    "not_an_approver",
+    "not_the_requester",
+    "already_resolved",
+    "stale_revision",
+    "source_refused",
 ]
 
 CLOCK_TOLERANCE = timedelta(seconds=5)

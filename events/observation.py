@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from events.approval import Json, Outcome, Person, SourceRecord, Urgency
-from events.codec import Unreadable
+from events.codec import NOT_JSON, Unreadable
 
 RecordState = Literal["pending", "settled", "cancelled", "gone"]
 
@@ -74,7 +74,7 @@ def decode_observation(value: bytes) -> Observation:
     """Return the reading in a message; raises `Unreadable` with the reason."""
     try:
         observation = _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise Unreadable(f"not an observation: {error}") from error
     if observation.state == "pending" and observation.content is None:
         raise Unreadable("not an observation: a pending record without `content`")

@@ -1,5 +1,6 @@
 """What the environment says: read once, checked at once, every error named with its setting."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     reader = _Reader(environ)
     port = reader.number("PLACET_PORT", 8080, least=1, most=65535)
     settings = Settings(
-        postgres_dsn=reader.required(
+        postgres_dsn=reader.dsn(
             "PLACET_POSTGRES_DSN", "postgresql://user@host:5432/placet, password in PGPASSFILE"
         ),
-        kafka=reader.required("PLACET_KAFKA", "broker1:9092,broker2:9092"),
+        kafka=reader.brokers("PLACET_KAFKA", "broker1:9092,broker2:9092"),
         port=port,
         host=environ.get("PLACET_HOST", "127.0.0.1"),
         public_url=reader.url("PLACET_PUBLIC_URL", f"http://127.0.0.1:{port}"),
@@ -65,6 +66,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def home(environ: Mapping[str, str]) -> Path:
+    """Return the data directory of `placet up`: `PLACET_DATA_DIR`, or `data` here."""
+    return Path(environ.get("PLACET_DATA_DIR") or "data").absolute()
+
+
+_BROKER = re.compile(r"[^\s,]+:[0-9]{1,5}")
+
+
 class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -74,6 +83,21 @@ class _Reader:
         value = self._environ.get(name, "")
         if not value:
             self.errors.append(f"{name} is not set (for example: {example})")
+        return value
+
+    def dsn(self, name: str, example: str) -> str:
+        value = self.required(name, example)
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            # It may hold a password: the value is not shown.
+            self.errors.append(f"{name} is no connection string (for example: {example})")
+        return value
+
+    def brokers(self, name: str, example: str) -> str:
+        value = self.required(name, example)
+        if value and not all(_BROKER.fullmatch(one.strip()) for one in value.split(",")):
+            self.errors.append(
+                f"{name} is {value!r}: it must be host:port (for example: {example})"
+            )
         return value
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
@@ -96,8 +120,7 @@ class _Reader:
 
     def url(self, name: str, default: str) -> str:
         value = self._environ.get(name) or default
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_url(value):
             self.errors.append(f"{name} is {value!r}: it must be an http or https URL")
         return value.rstrip("/")
 
@@ -115,3 +138,11 @@ class _Reader:
         if not path.is_file():
             self.errors.append(f"{name} is {value!r}: there is no such file")
         return path
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # such as an unclosed bracket of an IPv6 address
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -7,7 +7,7 @@ transaction commits, the calls that arrive form the next one.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from events.envelope import Recorded
 from events.store import (
@@ -169,6 +169,6 @@ def _tell_stopping(calls: Sequence[_Write] | Sequence[_Read]) -> None:
         _fail(call.done, Unavailable("This service is stopping. Try again."))
 
 
-def _fail(future: asyncio.Future[T], error: Exception) -> None:
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)

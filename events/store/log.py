@@ -65,6 +65,12 @@ class PostgresLog:
     async def verify(self, batch: int = 2000) -> AsyncIterator[int | Broken]:
         """Compute the chain again: yields how far it holds, and ends at the first `Broken`."""
         seq, previous = 0, GENESIS
+        # Read first: what is logged meanwhile stands behind it. Without it the last events could
+        # be taken off the end, or the end of the chain forged.
+        async with self._database.connection() as connection:
+            head = await connection.fetchrow(self._sql["head"])
+        if head is None:
+            raise RuntimeError("log_head is empty: run `placet migrate`")
         while True:
             async with self._database.connection() as connection:
                 rows = await connection.fetch(self._sql["verify"], seq, batch)
@@ -78,9 +84,12 @@ class PostgresLog:
                     return
                 content = hashlib.sha256(row["content"]).digest()
                 previous = hashlib.sha256(previous + content).digest()
-                if previous != row["hash"] or not row["same_workspace"]:
+                forged = seq == head["seq"] and previous != head["hash"]
+                if forged or previous != row["hash"] or not row["same_workspace"]:
                     yield Broken(seq, "was altered after it was logged")
                     return
             if not rows:
+                if seq < head["seq"]:
+                    yield Broken(seq + 1, "is missing from the log")
                 return
             yield seq

@@ -54,6 +54,10 @@ SELECT published, (SELECT seq FROM log_head) AS head FROM publisher_cursor;
 -- Say that the log is published up to $2, unless another publisher has moved the cursor.
 UPDATE publisher_cursor SET published = $2 WHERE published = $1 RETURNING published;
 
+-- name: head
+-- How far the log reaches, and the hash that its whole chain comes to.
+SELECT seq, hash FROM log_head;
+
 -- name: verify
 -- A stretch of the log beside what it was made of, to compute the chain again.
 SELECT l.seq, l.hash, l.workspace = e.workspace AS same_workspace,

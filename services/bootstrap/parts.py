@@ -31,9 +31,9 @@ from services.sources.http import HttpSource
 from services.web.keys import Keys
 from services.web.session import Sessions
 
-EMBEDDED_WAIT_MS = 20
-"""The embedded broker does not wake a fetch that waits: ask it again soon."""
-WAIT_MS = 100
+EMBEDDED_WAIT_MS = 200
+"""The embedded broker does not wake a fetch that waits, and each fetch costs it something."""
+WAIT_MS = 500
 
 
 def now() -> datetime:

@@ -1,16 +1,19 @@
 """Commands about API keys."""
+# ruff: noqa: PLC0415 # imported when a command runs, so that `--help` and the others start fast
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from events.store.database import Database
 from services.cli.console import MISUSED, NOT_FOUND, fail, out, print_json, run
 from services.cli.operating import read_settings_or_fail
 from services.settings import DEFAULT_WORKSPACE, Settings
 from services.web.emails import NotAnAddress, email
-from services.web.keys import SCOPES, Keys, NewKey, Scope
+from services.web.scopes import SCOPES, Scope
+
+if TYPE_CHECKING:
+    from services.web.keys import NewKey
 
 app = typer.Typer(no_args_is_help=True, help="Make and end API keys.")
 
@@ -63,7 +66,10 @@ async def _create(
     name: str,
     scopes: list[Scope],
     expires_at: datetime | None,
-) -> NewKey:
+) -> "NewKey":
+    from events.store.database import Database
+    from services.web.keys import Keys
+
     database = await Database.open(settings.postgres_dsn, "placet_app", size=1)
     try:
         return await Keys(database, None).create(
@@ -74,6 +80,9 @@ async def _create(
 
 
 async def _revoke(settings: Settings, workspace: str, key_id: str) -> bool:
+    from events.store.database import Database
+    from services.web.keys import Keys
+
     database = await Database.open(settings.postgres_dsn, "placet_app", size=1)
     try:
         return await Keys(database, None).revoke(workspace, key_id)

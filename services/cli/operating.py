@@ -1,27 +1,21 @@
 """Commands for whoever runs Placet: up, run, migrate, rebuild, verify."""
+# ruff: noqa: PLC0415 # imported when a command runs, so that `--help` and the others start fast
 
-import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from events.kafka.admin import create_topics
-from events.store.database import Database
-from events.store.log import Broken, PostgresLog
-from events.store.migrate import migrate as migrate_database
-from projections.rebuild import rebuild as rebuild_read_models
-from services.bootstrap import running
 from services.cli.console import FAILED, MISUSED, err, fail, out, print_json
 from services.cli.console import run as run_async
-from services.config import read_config
-from services.settings import SERVICES, Settings, read_settings
-from services.up.run import home
-from services.up.run import up as run_up
+from services.settings import SERVICES, Settings, home, read_settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from events.store.log import Broken
 
 Told = Callable[[int, int], None]
 
@@ -40,6 +34,8 @@ def up() -> None:
 
     Everything is kept in PLACET_DATA_DIR (./data). Ctrl-C stops it all; the next start goes on.
     """
+    from services.up.run import up as run_up
+
     _log(logging.ERROR)
     run_async(run_up(home(os.environ), os.environ, lambda line: out.print(line, soft_wrap=True)))
 
@@ -56,6 +52,12 @@ def run(
 
 
 async def _run(services: list[str]) -> None:
+    import asyncio
+    import signal
+
+    from services.bootstrap import running
+    from services.config import read_config
+
     settings = read_settings(os.environ)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -71,6 +73,9 @@ def migrate() -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    from events.kafka.admin import create_topics
+    from events.store.migrate import migrate as migrate_database
+
     applied = await migrate_database(settings.postgres_dsn, told=out.print)
     made = await create_topics(
         settings.kafka,
@@ -82,6 +87,8 @@ async def _migrate(settings: Settings) -> None:
 
 def rebuild() -> None:
     """Build the read models anew from the store, beside the old ones, and swap them in."""
+    from projections.rebuild import rebuild as rebuild_read_models
+
     settings = read_settings_or_fail()
     with _progress() as progress:
         task = progress.add_task("events", total=None)
@@ -117,7 +124,10 @@ def verify(
         raise SystemExit(FAILED)
 
 
-async def _verify(settings: Settings, told: Told) -> tuple[int, int, Broken | None]:
+async def _verify(settings: Settings, told: Told) -> "tuple[int, int, Broken | None]":
+    from events.store.database import Database
+    from events.store.log import Broken, PostgresLog
+
     database = await Database.open(settings.postgres_dsn, "placet_worker", size=2)
     try:
         log = PostgresLog(database)
@@ -144,7 +154,15 @@ async def _read_settings() -> Settings:
     return read_settings(os.environ)
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,18 +1,17 @@
 """Commands about messages that could not be read."""
+# ruff: noqa: PLC0415 # imported when a command runs, so that `--help` and the others start fast
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from events.kafka.parking import Parked, Parking
-from events.kafka.producer import KafkaProducer
-from events.store.database import Database
-from services.cli.console import NOT_FOUND, fail, out, print_json, run
+from services.cli.console import NOT_FOUND, fail, out, plain, print_json, run
 from services.cli.operating import read_settings_or_fail
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from events.kafka.parking import Parked
 
 app = typer.Typer(
     invoke_without_command=True, help="Messages that could not be read, and why; retry them."
@@ -32,15 +31,17 @@ def list_parked(
     if as_json:
         print_json([_plain(one) for one in parked])
         return
+    from rich.table import Table
+
     table = Table("id", "topic", "partition", "offset", "seen", "reason")
     for one in parked:
         table.add_row(
             str(one.parked_id),
-            escape(one.topic),
+            plain(one.topic),
             str(one.partition),
             str(one.offset),
             str(one.attempts),
-            escape(one.reason),
+            plain(one.reason),
         )
     out.print(table)
     out.print(f"{len(parked)} parked.")
@@ -56,7 +57,10 @@ def retry(
     out.print(f"{parked_id} is on its way again; it is parked anew if it still cannot be read.")
 
 
-async def _list(settings: Settings) -> Sequence[Parked]:
+async def _list(settings: Settings) -> "Sequence[Parked]":
+    from events.kafka.parking import Parking
+    from events.store.database import Database
+
     database = await Database.open(settings.postgres_dsn, "placet_worker", size=1)
     try:
         return await Parking(database).list(None)
@@ -65,6 +69,10 @@ async def _list(settings: Settings) -> Sequence[Parked]:
 
 
 async def _retry(settings: Settings, parked_id: int) -> bool:
+    from events.kafka.parking import Parking
+    from events.kafka.producer import KafkaProducer
+    from events.store.database import Database
+
     database = await Database.open(settings.postgres_dsn, "placet_worker", size=1)
     try:
         parking = Parking(database)
@@ -82,7 +90,7 @@ async def _retry(settings: Settings, parked_id: int) -> bool:
         await database.close()
 
 
-def _plain(one: Parked) -> dict[str, object]:
+def _plain(one: "Parked") -> dict[str, object]:
     return {
         "id": one.parked_id,
         "workspace": one.workspace,

@@ -1,21 +1,19 @@
 """Commands about systems of record."""
+# ruff: noqa: PLC0415 # imported when a command runs, so that `--help` and the others start fast
 
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import httpx2
 import typer
 
-from services.cli.console import FAILED, MISUSED, err, fail, out, print_json, run
+from services.cli.console import FAILED, MISUSED, err, fail, out, plain, print_json, run
 from services.settings import DEFAULT_WORKSPACE
-from services.sources.definition import SourceDefinition
-from services.sources.loading import SourceFileInvalid, load_source
-from services.sources.trial import try_sample, try_source
-from services.sources.trial_report import TrialReport
-from services.sources.trial_view import as_json as report_as_json
-from services.sources.trial_view import render
+
+if TYPE_CHECKING:
+    from services.sources.definition import SourceDefinition
+    from services.sources.trial_report import TrialReport
 
 app = typer.Typer(no_args_is_help=True, help="Systems of record that are mirrored.")
 
@@ -36,11 +34,15 @@ def try_file(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Try a source file against the live system, only reading, and say what is wrong with it."""
+    from services.sources.loading import SourceFileInvalid, load_source
+    from services.sources.trial_view import as_json as report_as_json
+    from services.sources.trial_view import render
+
     try:
         definition = load_source(file, DEFAULT_WORKSPACE, os.environ)
     except SourceFileInvalid as error:
         for line in error.errors:
-            err.print(f"[red]{line}[/red]", soft_wrap=True)
+            err.print(f"[red]{plain(line)}[/red]", soft_wrap=True)
         fail(f"{file} cannot be used until this is put right.", MISUSED)
     report = _try_sample(definition, sample) if sample else run(_try(definition, pages))
     if as_json:
@@ -51,12 +53,18 @@ def try_file(
         raise SystemExit(FAILED)
 
 
-async def _try(definition: SourceDefinition, pages: int) -> TrialReport:
+async def _try(definition: "SourceDefinition", pages: int) -> "TrialReport":
+    import httpx2
+
+    from services.sources.trial import try_source
+
     async with httpx2.AsyncClient() as client:
         return await try_source(definition, client, pages=pages)
 
 
-def _try_sample(definition: SourceDefinition, sample: Path) -> TrialReport:
+def _try_sample(definition: "SourceDefinition", sample: Path) -> "TrialReport":
+    from services.sources.trial import try_sample
+
     try:
         body = json.loads(sample.read_text("utf-8"))
     except (OSError, ValueError) as error:

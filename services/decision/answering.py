@@ -1,14 +1,20 @@
 """Takes answers, from whichever surface: each becomes one command, and the first one holds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from events.approval import Outcome, Person
+from events.approval import (
+    ApprovalEvent,
+    ApprovalWithdrawn,
+    Outcome,
+    Person,
+    WriteBackFailed,
+)
 from events.commands import CommentOnApproval, SubmitDecision, WithdrawApproval
-from events.decider import is_final
+from events.decider import Refused, is_final
 from events.handling import Handled, Order, handle
 from events.store import EventStore
 from projections.approval_view import ApprovalView, view_of
@@ -63,7 +69,8 @@ class Answering:
         """Submit an answer and return the approval after it: final, or `deciding`.
 
         The answer is durable when this returns. For a mirrored record the source is told at once
-        and waited for a few seconds; it goes on being told after that.
+        and waited for a few seconds; it goes on being told after that. Raises `Refused` also
+        when the source shows within that time that the answer is not true any more.
         """
         command = SubmitDecision(
             outcome=answer.outcome,
@@ -81,7 +88,10 @@ class Answering:
         self._carrying.add(carrying)
         carrying.add_done_callback(self._carrying.discard)
         await asyncio.wait([carrying], timeout=WAIT_FOR_SOURCE_S)
-        return await self.current(workspace, approval_id)
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        facts = [recorded.event for recorded in stream]
+        _refuse_what_the_source_did_not_take(facts[len(handled.facts) :])
+        return view_of(workspace, approval_id, facts)
 
     async def withdraw(
         self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None
@@ -122,3 +132,24 @@ class Answering:
             workspace,
             Order(approval_id=approval_id, command=command, command_id=new_command_id()),
         )
+
+
+def _refuse_what_the_source_did_not_take(facts: Sequence[ApprovalEvent]) -> None:
+    """Raise `Refused` when the write-back came to another end than the answer's."""
+    for fact in facts:
+        match fact:
+            case ApprovalWithdrawn():
+                raise Refused(
+                    "already_resolved",
+                    f"This request is already resolved/canceled. {fact.reason}",
+                )
+            case WriteBackFailed(cause="changed"):
+                raise Refused("stale_revision", fact.reason)
+            case WriteBackFailed():
+                raise Refused(
+                    "source_refused",
+                    f"The source did not take the answer, and it waits for you again: "
+                    f"{fact.reason}",
+                )
+            case _:
+                continue

@@ -26,6 +26,7 @@ STATUS_OF = {
     "not_the_requester": 403,
     "already_resolved": 409,
     "stale_revision": 409,
+    "source_refused": 409,
 }
 
 

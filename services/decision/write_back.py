@@ -6,9 +6,10 @@ before it happens, the source gets an idempotency key, and the core takes the en
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from events.approval import WriteBackFailure
 from events.commands import (
     Command,
     ConfirmWriteBack,
@@ -42,6 +43,8 @@ WINDOW = timedelta(minutes=15)
 NOTE_ATTEMPTS = 8
 READS = 3
 """How often a record may change between our reading and our writing within one attempt."""
+TOGETHER = 8
+"""How many answers are taken up at once, so that a slow source does not hold up the others."""
 RUN_EVERY_S = 1.0
 
 Open = Callable[[], Awaitable[list[tuple[str, str]]]]
@@ -72,60 +75,98 @@ class WriteBacks:
     async def carry_out(self, workspace: str, approval_id: str) -> None:
         """Try once to bring a submitted answer to its end; never raises for a source's fault."""
         state = await self._state(workspace, approval_id)
+        answered = None
         if isinstance(state, Deciding):
-            await self._write_back(workspace, approval_id, state)
+            answered = _write_back_of(workspace, approval_id, state.decision_version)
+            await self._write_back(answered, state)
             state = await self._state(workspace, approval_id)
         if isinstance(state, Decided) and state.about.source is not None:
             await self._note(workspace, approval_id, state)
+        # Not before the note is written down: until then the open effect leads back here.
+        if answered is not None:
+            await self._close(answered, state)
 
     async def run(self, open_answers: Open) -> None:
         """Take up, until cancelled, what is due: what failed before, and what nobody carried."""
         while True:
             try:
-                due = [
-                    (effect.workspace, effect.approval_id)
-                    for name in (WRITE_BACK, DECISION_NOTE)
-                    for effect in await self._effects.due(name)
-                ]
-                for workspace, approval_id in dict.fromkeys([*due, *await open_answers()]):
-                    await self.carry_out(workspace, approval_id)
+                await self.take_up(open_answers)
             except Unavailable as error:
                 logger.warning("write-backs wait: %s", error)
             await asyncio.sleep(RUN_EVERY_S)
+
+    async def take_up(self, open_answers: Open) -> None:
+        """Try once whatever is due; raises `Unavailable` when the store is away."""
+        left: dict[tuple[str, str], list[Effect]] = {}
+        for effect in await self._effects.due(WRITE_BACK):
+            left.setdefault((effect.workspace, effect.approval_id), []).append(effect)
+        for effect in await self._effects.due(DECISION_NOTE):
+            left.setdefault((effect.workspace, effect.approval_id), [])
+        for answer in await open_answers():
+            left.setdefault(answer, [])
+        together = asyncio.Semaphore(TOGETHER)
+        await asyncio.gather(
+            *(self._take_up(together, *key, effects) for key, effects in left.items())
+        )
+
+    async def _take_up(
+        self,
+        together: asyncio.Semaphore,
+        workspace: str,
+        approval_id: str,
+        left: Sequence[Effect],
+    ) -> None:
+        async with together:
+            try:
+                await self.carry_out(workspace, approval_id)
+                state = await self._state(workspace, approval_id)
+                for effect in left:
+                    await self._close(effect, state)
+            except Unavailable as error:
+                logger.warning("%s: the write-back waits: %s", approval_id, error)
+            except Exception:
+                # Its lease ends, and then it is tried again; the others go on now.
+                logger.exception("%s: the write-back failed", approval_id)
+
+    async def _close(self, effect: Effect, state: object) -> None:
+        """Note that a write-back has come to its end, if the answer that it carried has."""
+        if not isinstance(state, Deciding) or state.decision_version != effect.version:
+            await self._effects.done(effect)
 
     async def _state(self, workspace: str, approval_id: str) -> object:
         stream = (await self._store.read(workspace, [approval_id]))[approval_id]
         return fold(recorded.event for recorded in stream)
 
-    async def _write_back(self, workspace: str, approval_id: str, state: Deciding) -> None:
-        effect = Effect(
-            workspace=workspace,
-            approval_id=approval_id,
-            version=state.decision_version,
-            effect=WRITE_BACK,
-        )
+    async def _write_back(self, effect: Effect, state: Deciding) -> None:
         attempt = await self._effects.take(effect)
         if attempt is None:
             return
         record = state.asked.about.source
-        source = self._sources.get((workspace, record.name)) if record else None
+        source = self._sources.get((effect.workspace, record.name)) if record else None
         try:
-            end = await self._end(source, effect, attempt, state)
+            end = await self._tried(source, effect, attempt, state)
         except SourceUnavailable as error:
             if attempt.first_at + self._window > self._clock():
                 delay = _delay(attempt.number, error.retry_after)
-                logger.info("%s: %s; again in %.0f s", approval_id, error, delay)
+                logger.info("%s: %s; again in %.0f s", effect.approval_id, error, delay)
                 await self._effects.later(effect, delay, str(error))
                 return
-            end = FailWriteBack(
-                decision_version=state.decision_version,
-                cause="unreachable",
-                reason=f"The source stayed unreachable: {error}",
-                now=self._clock(),
-            )
-        order = Order(approval_id=approval_id, command=end, command_id=effect.idempotency_key)
-        await handle(self._store, workspace, order)
-        await self._effects.done(effect)
+            end = self._failed(state, "unreachable", f"The source stayed unreachable: {error}")
+        key = effect.idempotency_key
+        order = Order(approval_id=effect.approval_id, command=end, command_id=key)
+        await handle(self._store, effect.workspace, order)
+
+    async def _tried(
+        self, source: Source | None, effect: Effect, attempt: Attempt, state: Deciding
+    ) -> Command:
+        """See `_end`; an error that nobody foresaw counts as an unreachable source."""
+        try:
+            return await self._end(source, effect, attempt, state)
+        except Unavailable:
+            raise
+        except Exception as error:
+            logger.exception("%s: the write-back failed", effect.approval_id)
+            raise SourceUnavailable(f"It could not be used ({type(error).__name__}).") from error
 
     async def _end(
         self, source: Source | None, effect: Effect, attempt: Attempt, state: Deciding
@@ -139,7 +180,7 @@ class WriteBacks:
             try:
                 reading = await source.read(record.record_id)
             except SourceRefused as error:
-                return self._failed(state, str(error))
+                return self._failed(state, "refused", str(error))
             seen = reading.observation
             if seen.state != "pending":
                 return self._found_settled(state, seen, sent=attempt.sent)
@@ -166,14 +207,15 @@ class WriteBacks:
                     continue  # the next reading tells how
                 return self._found_settled(state, error.how, sent=attempt.sent)
             except SourceRefused as error:
-                return self._failed(state, str(error))
+                return self._failed(state, "refused", str(error))
             return ConfirmWriteBack(decision_version=state.decision_version, now=self._clock())
         raise SourceUnavailable("The record changes faster than it can be answered.")
 
     def _found_settled(self, state: Deciding, seen: Observation, *, sent: bool) -> Command:
         """Tell our own write, whose answer was lost, from somebody else's."""
         answer = state.answer
-        ours = seen.settled_by is None or seen.settled_by == answer.by.email
+        by = seen.settled_by
+        ours = by is None or by.strip().lower() == answer.by.email
         if sent and seen.outcome == answer.outcome and ours:
             return ConfirmWriteBack(decision_version=state.decision_version, now=self._clock())
         settled = settled_of(seen, self._clock())
@@ -194,15 +236,15 @@ class WriteBacks:
                 expires_after=EXPIRES_AFTER,
             )
         except NotCanonical as error:
-            return self._failed(state, str(error))
+            return self._failed(state, "refused", str(error))
         if ask is None or not content_changed(ask, state):
             return None
         return ReviseInWriteBack(decision_version=state.decision_version, ask=ask)
 
-    def _failed(self, state: Deciding, reason: str) -> FailWriteBack:
+    def _failed(self, state: Deciding, cause: WriteBackFailure, reason: str) -> FailWriteBack:
         return FailWriteBack(
             decision_version=state.decision_version,
-            cause="refused",
+            cause=cause,
             reason=reason,
             now=self._clock(),
         )
@@ -234,6 +276,10 @@ class WriteBacks:
             await self._effects.later(effect, _delay(attempt.number, retry_after), str(error))
         else:
             await self._effects.done(effect)
+
+
+def _write_back_of(workspace: str, approval_id: str, version: int) -> Effect:
+    return Effect(workspace=workspace, approval_id=approval_id, version=version, effect=WRITE_BACK)
 
 
 def _delay(attempt: int, retry_after: float | None) -> float:

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from events.store import EventStore
 from services.channels import ChannelRefused
-from services.channels.card import Shown
 from services.effects import Effect
 from services.notifier.cards import Cards, SentCard
 from services.notifier.drawing import Drawing
@@ -46,7 +45,8 @@ class Editing:
             row
             for row in rows
             if row.channel in self._reach
-            and _is_outdated(row.shown, standing.should_show(row.approver, row.revision))
+            and row.shown == "open"
+            and standing.should_show(row.approver, row.revision) != "open"
         ]
 
     async def bring_up(self, standing: Standing, rows: Sequence[SentCard]) -> None:
@@ -150,14 +150,3 @@ class Editing:
             if same == (row.approver, row.channel, row.revision) and standing is not None:
                 return standing, held
         return None
-
-
-def _is_outdated(shown: Shown, should_show: Shown) -> bool:
-    match shown:
-        case "open":
-            return should_show != "open"
-        case "superseded":
-            # The content may have changed back to what this card was sent for.
-            return should_show == "open"
-        case "settled":
-            return False

@@ -66,11 +66,12 @@ class Intake:
         await self._park(page.malformed, tally)
         for observations in batches(page.observations):
             ids = [observation.record_id for observation in observations]
-            known = await self.outlets.known.of(workspace, source, ids)
-            await self._take(observations, known, tally, sweeping=sweeping)
             mapped = [one.record_id for one in observations if one.state == "pending"]
             if mapped:
+                # First: a record that then cannot be read by itself is parked for that.
                 await self.outlets.parking.unpark(workspace, source, mapped)
+            known = await self.outlets.known.of(workspace, source, ids)
+            await self._take(observations, known, tally, sweeping=sweeping)
 
     async def read(self, records: Mapping[str, Known], tally: Tally) -> Mapping[str, Observation]:
         """Read records by themselves, take in what they say, and return it.

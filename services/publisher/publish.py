@@ -18,6 +18,9 @@ from events.store.log import Sequenced
 BATCH = 1000
 BUSY_S = 0.005
 IDLE_S = 0.02
+QUIET_AFTER_S = 2.0
+QUIET_S = 0.1
+"""How often the store is asked when nothing has happened for a while: a laptop wants its rest."""
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 logger = logging.getLogger(__name__)
@@ -73,9 +76,15 @@ class Publisher:
 
     async def _publish(self, producer: Producer) -> None:
         self.published, self.head = await self._log.progress()
+        clock = asyncio.get_running_loop().time
+        last = clock()
         while True:
             moved = await self.step(producer)
-            await asyncio.sleep(0 if moved >= BATCH else BUSY_S if moved else IDLE_S)
+            if moved:
+                last = clock()
+                await asyncio.sleep(0 if moved >= BATCH else BUSY_S)
+            else:
+                await asyncio.sleep(IDLE_S if clock() - last < QUIET_AFTER_S else QUIET_S)
 
     async def step(self, producer: Producer) -> int:
         """Sequence and publish one batch and return its size; raises `Unavailable`."""

@@ -1,5 +1,6 @@
 """A system of record spoken to over HTTP, as its source file says."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ from services.sources.waiting import date_of
 from services.sources.writing import Writer, filled, path_of
 
 MAX_RECORDS = 200_000
+ROWS_AT_A_TIME = 20
 
 
 def now_utc() -> datetime:
@@ -70,7 +72,7 @@ class HttpSource:
         async for received, body, rows in self.pages(query):
             started = started or date_of(received.headers) or received.began
             newest = self._newest(newest, body, rows, started)
-            yield self._page(received, rows, newest)
+            yield await self._page(received, rows, newest)
 
     async def pending(self) -> AsyncGenerator[Page, None]:
         """See `Source.pending`; the cursor is the time at which the listing began."""
@@ -82,7 +84,7 @@ class HttpSource:
                 cursor = cursor or times.kept(date_of(received.headers) or received.began)
             elif isinstance(kind, OpaqueCursor):
                 cursor = self._mark(kind, body) or cursor
-            yield self._page(received, rows, cursor)
+            yield await self._page(received, rows, cursor)
 
     async def read(self, record_id: str) -> Reading:
         """See `Source.read`."""
@@ -168,10 +170,12 @@ class HttpSource:
         except paging.BadPage as error:
             raise SourceRefused(f"{self.name} answered {received.asked}: {error}") from error
 
-    def _page(self, received: Received, rows: list[Json], cursor: str | None) -> Page:
+    async def _page(self, received: Received, rows: list[Json], cursor: str | None) -> Page:
         observations: list[Observation] = []
         malformed: list[Malformed] = []
-        for row in rows:
+        for at, row in enumerate(rows):
+            if at % ROWS_AT_A_TIME == 0:
+                await asyncio.sleep(0)  # mapping takes its time: let others have a turn
             match self._mapper.listed(row, received.began):
                 case Observation() as observation:
                     observations.append(observation)

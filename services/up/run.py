@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from events.kafka.admin import create_topics
 from events.store import Unavailable
+from events.store.database import Database
 from events.store.migrate import migrate
 from projections.queries import Change, Changes
 from services.bootstrap import running
@@ -40,6 +41,7 @@ class Started:
     parts: Parts
     key: str
     demo_url: str | None
+    log_began: int
 
 
 async def up(directory: Path, environ: Mapping[str, str], say: Say) -> None:
@@ -50,7 +52,8 @@ async def up(directory: Path, environ: Mapping[str, str], say: Say) -> None:
         loop.add_signal_handler(number, stop.set)
     async with _started(directory, environ, say, stop) as started:
         _greet(started, say)
-        watching = asyncio.create_task(watch(Changes(started.parts.worker_db), say, _describe))
+        changes = Changes(started.parts.worker_db)
+        watching = asyncio.create_task(watch(changes, started.log_began, say, _describe))
         try:
             await stop.wait()
         finally:
@@ -77,6 +80,7 @@ async def _started(
             say(f"The database is ready ({applied} migrations).")
         await create_topics(broker.bootstrap, partitions=PARTITIONS)
         key = environ.get("PLACET_BOOTSTRAP_KEY") or kept_key(directory)
+        log_began = await _head(postgres.dsn)
         settings, environment = _settings(environ, postgres.dsn, broker.bootstrap, key, system)
         parts = await stack.enter_async_context(
             running(settings, read_config(settings.config, environment), SERVICES)
@@ -85,10 +89,19 @@ async def _started(
             task = asyncio.create_task(watched)
             stack.callback(task.cancel)
         await _until_ready(parts, say)
-        yield Started(parts, key, system.url if system else None)
+        yield Started(parts, key, system.url if system else None, log_began)
         # Asked after the wait: whatever ended it, a dead Postgres is what the person must know.
         if postgres.died.done():
             raise postgres.died.result()
+
+
+async def _head(dsn: str) -> int:
+    """Return how far the log reached before anything ran, so that what follows is shown."""
+    database = await Database.open(dsn, "placet_worker", size=1)
+    try:
+        return await Changes(database).head()
+    finally:
+        await database.close()
 
 
 async def _demo(
@@ -166,8 +179,3 @@ def _greet(started: Started, say: Say) -> None:
 def _describe(change: Change) -> str:
     text = change.summary or ""
     return f"[dim]{change.approval_id}[/dim] {escape(text)}"
-
-
-def home(environ: Mapping[str, str]) -> Path:
-    """Return the data directory: `PLACET_DATA_DIR`, or `data` here."""
-    return Path(environ.get("PLACET_DATA_DIR") or "data").absolute()

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from events.store import Unavailable
 from projections.queries import Change, Changes
 
 EVERY_S = 0.25
+PATIENCE = timedelta(seconds=3)
 QUIET = frozenset(("approval.notified",))
 
 STYLES = {
@@ -23,14 +25,13 @@ STYLES = {
 Say = Callable[[str], None]
 
 
-async def watch(changes: Changes, say: Say, describe: Callable[[Change], str]) -> None:
-    """Say what happens from now on, until cancelled."""
-    seq = -1
+async def watch(changes: Changes, seq: int, say: Say, describe: Callable[[Change], str]) -> None:
+    """Say what happens after a place in the log, until cancelled."""
     while True:
         try:
-            if seq < 0:
-                seq = await changes.head()
             for change in await changes.after(seq):
+                if change.summary is None and datetime.now(UTC) - change.recorded_at < PATIENCE:
+                    break  # the history has its sentence in a moment
                 seq = change.seq
                 if change.type not in QUIET:
                     say(line(change, describe(change)))

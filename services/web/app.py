@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from events.store import Unavailable
-from services.web.keys import Keys, Principal, Scope
+from services.web.keys import Keys, Principal
 from services.web.problems import Problem, answer_problem, problem_response, unavailable
+from services.web.scopes import Scope
 
 VERSION = "0.1.0"
 DESCRIPTION = "One approval queue for people, fed by business systems and by agents."

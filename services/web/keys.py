@@ -9,21 +9,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
 
 from events.store.database import Database
 from events.store.named_sql import statements
 from services.settings import DEFAULT_WORKSPACE
-
-Scope = Literal[
-    "approvals:read",
-    "approvals:request",
-    "approvals:decide",
-    "webhooks:manage",
-    "sources:manage",
-    "admin",
-]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+from services.web.scopes import SCOPES, Scope
 
 PREFIX = "plk"
 BOOTSTRAP_PRINCIPAL = "admin@placet.invalid"

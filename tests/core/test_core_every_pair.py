@@ -161,7 +161,7 @@ def test_the_table_knows_every_state_and_every_command() -> None:
 
 def test_every_kind_of_fact_and_of_refusal_stands_in_the_table() -> None:
     named = {word for row in RESULTS.values() for cell in row.values() for word in cell.split()}
-    codes = set(get_args(RefusalCode)) - {"not_an_approver", "stale_revision"}
+    codes = set(get_args(RefusalCode)) - {"not_an_approver", "stale_revision", "source_refused"}
     assert named == {fact.__name__ for fact in get_args(ApprovalEvent)} | codes
 
 

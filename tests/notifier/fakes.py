@@ -1,10 +1,12 @@
 """Twins of what the notifier works with, in memory, with a clock that a test sets."""
+# ruff: noqa: ARG002 # twins take all that the protocols give them
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from events.approval import Person, SourceRecord, Subject
 from events.commands import (
@@ -325,11 +327,9 @@ class World:
         *approvers: Person,
         source: str | None = None,
         payload: object = EXPENSE,
-        approval_id: str | None = None,
-        **more: object,
+        **more: Any,
     ) -> str:
-        number = len(self.ids) + 1
-        approval_id = approval_id or f"{number:027d}"
+        approval_id = f"{len(self.ids) + 1:027d}"
         self.ids.append(approval_id)
         ask = self.asking(*(approvers or (AMARA,)), source=source, payload=payload, **more)
         await self.do(approval_id, ask)
@@ -366,8 +366,8 @@ class World:
             now=self.clock(),
         )
 
-    async def revise(self, approval_id: str, *approvers: Person, **more: object) -> None:
-        ask = self.asking(*(approvers or (AMARA,)), **more)  # type: ignore[arg-type]
+    async def revise(self, approval_id: str, *approvers: Person, **more: Any) -> None:
+        ask = self.asking(*(approvers or (AMARA,)), **more)
         await self.do(approval_id, ObservePending(ask=ask, read_at=self.clock()))
 
     async def answer(self, approval_id: str, by: Person = AMARA) -> None:

@@ -144,7 +144,7 @@ async def test_a_kill_after_the_card_was_kept_only_records_it() -> None:
     async def killed(*_: object) -> None:
         raise Unavailable("killed")
 
-    world.store.append = killed  # type: ignore[method-assign]
+    world.store.append = killed  # type: ignore[method-assign,assignment]
     with pytest.raises(Unavailable):
         await world.deliver()
     world.store.append = append  # type: ignore[method-assign]
@@ -175,14 +175,6 @@ async def test_a_message_that_is_no_event_is_handed_back_with_its_reason() -> No
     rejected = await world.notifier.handle([poison, *good])
     assert [(one.message, "ce_streamversion" in one.reason) for one in rejected] == [(poison, True)]
     assert mail.sends == ["amara@example.com"]
-
-
-async def test_workspaces_are_kept_apart() -> None:
-    mail = FakeChannel()
-    world = World([mail])
-    await world.ask()
-    await world.deliver()
-    assert {sent.workspace for sent in mail.messages.values()} == {WORKSPACE}
 
 
 def test_two_channels_of_one_name_are_refused() -> None:

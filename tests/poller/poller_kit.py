@@ -1,11 +1,13 @@
 """A source, a queue and a parking place that tests can look into, and a clock that they set."""
 
+# ruff: noqa: ARG002 - a fake takes what the real one takes
+
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from events.approval import Person
-from events.observation import ObservedContent, Observation, RecordState
+from events.observation import Observation, ObservedContent, RecordState
 from services.poller.intake import Intake, Outlets
 from services.poller.known import Known, Status, identity
 from services.sources import Answer, Malformed, Page, Reading
@@ -61,7 +63,7 @@ class Queue:
 
     def take(self) -> list[tuple[str, str]]:
         """Return id and state of what was published since, and forget it."""
-        taken = [(one.record_id, one.state) for one in self.published]
+        taken: list[tuple[str, str]] = [(one.record_id, one.state) for one in self.published]
         self.published.clear()
         return taken
 
@@ -160,9 +162,7 @@ class FakeSource:
             raise self.breaks[record_id]
         known = self.records.get(record_id)
         state, revision = (known.state, known.revision) if known else ("gone", "")
-        return Reading(
-            observation=self.observation(record_id, state, revision), precondition=None
-        )
+        return Reading(observation=self.observation(record_id, state, revision), precondition=None)
 
     async def decide(self, answer: Answer) -> None:
         raise AssertionError("a poller decides nothing")

@@ -1,13 +1,13 @@
 """What a poll publishes, what it leaves, and when its cursor moves."""
 
 import pytest
-from poller_kit import START, Desk, malformed
 
 from events.digest import payload_digest
 from events.store import Unavailable
 from services.poller.intake import Tally
 from services.poller.poll import poll
-from services.sources import SourceUnavailable
+from services.sources import SourceRefused, SourceUnavailable
+from tests.poller.poller_kit import Desk, malformed
 
 
 async def polled(desk: Desk, cursor: str | None = "c0") -> str | None:
@@ -167,8 +167,6 @@ async def test_malformed_rows_are_parked_and_resolved_when_they_can_be_mapped(de
 
 
 async def test_a_record_that_cannot_be_read_is_parked(desk: Desk) -> None:
-    from services.sources import SourceRefused
-
     desk.queue.knows("r1", "approved")
     desk.clock.advance(60)
     desk.source.put("r1")
@@ -176,4 +174,3 @@ async def test_a_record_that_cannot_be_read_is_parked(desk: Desk) -> None:
     await polled(desk)
     (row,) = desk.parking.open.values()
     assert row.reason == "acme answered 403 to GET /items/r1"
-    assert desk.clock.now > START

@@ -1,12 +1,14 @@
 """A sweep finds what was settled elsewhere, and never takes a failed listing for an empty one."""
 
+from collections.abc import AsyncIterator
+
 import pytest
-from poller_kit import Desk, malformed
 
 from services.poller.intake import Tally
 from services.poller.poll import poll
 from services.poller.sweep import Doubtful, Swept, sweep
-from services.sources import SourceRefused, SourceUnavailable
+from services.sources import Page, SourceRefused, SourceUnavailable
+from tests.poller.poller_kit import Desk, malformed
 
 
 async def swept(desk: Desk) -> Swept:
@@ -70,7 +72,7 @@ async def test_a_record_that_the_queue_learned_of_during_the_sweep_is_left(desk:
     desk.source.put("r1")
     original = desk.source.pending
 
-    async def pending():  # type: ignore[no-untyped-def]  # as the fake's
+    async def pending() -> AsyncIterator[Page]:
         async for page in original():
             desk.queue.knows("new")
             yield page

@@ -68,7 +68,7 @@ def changed(changes: Mapping[str, Any], text: str = FILE) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - as the library calls it
         return True
 
 

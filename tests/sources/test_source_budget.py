@@ -1,5 +1,7 @@
 """The rate limit of a source, in memory and shared through Postgres: the same promises."""
 
+# ruff: noqa: ARG002 - a fake takes what the real one takes
+
 import asyncio
 import time
 from collections.abc import Awaitable, Callable

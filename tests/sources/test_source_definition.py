@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from source_kit import FILE, changed, define, faults_of
 
 from services.sources.connection import BearerAuth
 from services.sources.loading import SourceFileInvalid, load_source
+from tests.sources.source_kit import FILE, changed, define, faults_of
 
 ACME = Path(__file__).resolve().parents[2] / "deploy" / "demo" / "acme-expenses.yaml"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -44,8 +44,10 @@ def test_every_fault_is_named_at_once_with_its_line() -> None:
         "acme.yaml:4: http.timeout: needs a unit: write 5s for seconds, or use ms, m, h or d",
         "acme.yaml:7: list.recrods: is not known here; did you mean `records`?",
         "acme.yaml:9: map.record_id: `a.[` is not a JMESPath expression: Incomplete expression",
-        "acme.yaml:13: map.title: {{{row.id}}} would put row.id in as it comes, markup and all: "
-        "write {{row.id}}, which is escaped",
+        (
+            "acme.yaml:13: map.title: {{{row.id}}} would put row.id in as it comes, markup and "
+            "all: write {{row.id}}, which is escaped"
+        ),
     ]
 
 
@@ -159,9 +161,11 @@ def test_a_url_from_the_environment_is_not_repeated_when_it_is_wrong() -> None:
         ("a: !!python/object/apply:os.system [x]\n", "acme.yaml:1: a: is not known here"),
         ("a: &a [*a]\n", "nested too deeply"),
         (
-            "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
-            "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
-            "e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n",
+            (
+                "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
+                "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
+                "e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
+            ),
             "repeats too often",
         ),
     ],

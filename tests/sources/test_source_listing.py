@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from source_kit import NOW, answers, changed, connect, define, pages_of, row
 
 from services.sources import SourceRefused, SourceUnavailable
+from tests.sources.source_kit import NOW, answers, changed, connect, define, pages_of, row
 
 TIME = {"type": "time", "field": "at", "param": "since", "lookback": "2m"}
 CURSOR = "2026-03-01T11:00:00+00:00"

@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 import pytest
-from source_kit import NOW, changed, define, row
 
 from events.approval import Person
 from events.observation import Observation
 from services.sources import Malformed
 from services.sources.mapping import RecordMapper, Unmappable
+from tests.sources.source_kit import NOW, changed, define, row
 
 
 def mapped(record: Any, **changes: Any) -> Observation | Malformed | None:

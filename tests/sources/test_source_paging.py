@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from source_kit import answers, changed, connect, define, pages_of, row
 
 from services.sources import SourceRefused
+from tests.sources.source_kit import answers, changed, connect, define, pages_of, row
 
 ROWS = [row(f"r{number}") for number in range(1, 8)]
 
@@ -16,7 +16,9 @@ def named(paginate: dict[str, Any], **more: Any) -> Any:
     return define(changed({"list.paginate": paginate, **more}))
 
 
-async def listed(handler: Callable[[httpx2.Request], httpx2.Response], definition: Any) -> list[str]:
+async def listed(
+    handler: Callable[[httpx2.Request], httpx2.Response], definition: Any
+) -> list[str]:
     pages = await pages_of(connect(handler, definition).pending())
     return [one.record_id for page in pages for one in page.observations]
 
@@ -34,7 +36,9 @@ async def test_a_mark_in_the_body_leads_to_the_next_page(end: Any) -> None:
         {"records": ROWS[3:6], "next": 17},
         {"records": ROWS[6:], "next": end},
     )
-    definition = named({"type": "cursor", "param": "after", "next": "next"}, **{"list.query": {"n": 3}})
+    definition = named(
+        {"type": "cursor", "param": "after", "next": "next"}, **{"list.query": {"n": 3}}
+    )
     assert len(await listed(handler, definition)) == 7
     assert [dict(one.url.params) for one in asked] == [
         {"n": "3"},

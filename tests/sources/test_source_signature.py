@@ -90,7 +90,9 @@ def test_another_body_and_another_secret_are_refused() -> None:
         verify(OTHER, headers(), BODY.encode(), NOW)
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_!"])
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_!"]
+)
 def test_a_weak_or_broken_secret_is_unsuitable_and_not_repeated(secret: str) -> None:
     with pytest.raises(Unsuitable) as caught:
         signing_key(secret)

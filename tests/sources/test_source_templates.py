@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from source_kit import answer, answers, changed, connect, define
 
 from services.sources import SourceRefused
 from services.sources.fields import ANSWER
 from services.sources.templates import FaultyJson, compiled, json_template
+from tests.sources.source_kit import answer, answers, changed, connect, define
 
 
 def test_a_value_is_rendered_as_json_writes_it() -> None:
@@ -43,7 +43,12 @@ def test_a_json_body_cannot_be_broken_out_of() -> None:
 
 def test_a_member_without_a_value_is_left_out_and_literals_stay_as_they_are() -> None:
     body = json_template(
-        {"why": "{{answer.reason}}", "n": 3, "nothing": None, "list": ["{{answer.by_email}}", True]},
+        {
+            "why": "{{answer.reason}}",
+            "n": 3,
+            "nothing": None,
+            "list": ["{{answer.by_email}}", True],
+        },
         ANSWER,
     )
     assert body.value({"answer": {"reason": None, "by_email": "j@example.com"}}) == {
@@ -55,7 +60,9 @@ def test_a_member_without_a_value_is_left_out_and_literals_stay_as_they_are() ->
 
 def test_every_fault_of_a_body_is_told_with_its_place() -> None:
     with pytest.raises(FaultyJson) as caught:
-        json_template({"a": ["{{x}}"], "b": {"c": "{{{answer.reason}}}"}, "d": float("nan")}, ANSWER)
+        json_template(
+            {"a": ["{{x}}"], "b": {"c": "{{{answer.reason}}}"}, "d": float("nan")}, ANSWER
+        )
     assert [path for path, _ in caught.value.faults] == [("a", 0), ("b", "c"), ("d",)]
 
 

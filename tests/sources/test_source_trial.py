@@ -7,12 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 from rich.console import Console
-from source_kit import Handler, changed, define, row
 
 from services.sources.definition import SourceDefinition
 from services.sources.trial import try_sample, try_source
 from services.sources.trial_report import TrialReport
 from services.sources.trial_view import as_json, render
+from tests.sources.source_kit import Handler, changed, define, row
 
 TIME = {"list.cursor": {"type": "time", "field": "at", "param": "since"}}
 

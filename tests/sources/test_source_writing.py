@@ -4,9 +4,9 @@ import json
 
 import httpx2
 import pytest
-from source_kit import answer, answers, changed, connect, define, row
 
 from services.sources import AlreadySettled, RecordChanged, SourceRefused, SourceUnavailable
+from tests.sources.source_kit import answer, answers, changed, connect, define, row
 
 
 def body_of(request: httpx2.Request) -> object:
@@ -37,7 +37,9 @@ async def test_what_an_answer_does_not_have_is_not_sent() -> None:
 
 async def test_approval_and_denial_are_requests_of_their_own() -> None:
     handler, asked = answers({})
-    definition = define(changed({"decide.deny": {"path": "/no/{{item.record_id}}", "method": "PUT"}}))
+    definition = define(
+        changed({"decide.deny": {"path": "/no/{{item.record_id}}", "method": "PUT"}})
+    )
     await connect(handler, definition).decide(answer(outcome="rejected"))
     assert (asked[0].method, asked[0].url.path, asked[0].content) == ("PUT", "/api/no/r1", b"")
 
@@ -50,9 +52,7 @@ async def test_any_success_is_an_acceptance_whatever_the_body(status: int) -> No
 
 async def test_an_answer_that_came_second_reads_who_was_first() -> None:
     record = row(status="rejected", decided_by="kim@example.com", rev=2)
-    handler, _ = answers(
-        httpx2.Response(409, json={"code": "already_settled", "record": record})
-    )
+    handler, _ = answers(httpx2.Response(409, json={"code": "already_settled", "record": record}))
     with pytest.raises(AlreadySettled) as caught:
         await connect(handler).decide(answer())
     how = caught.value.how

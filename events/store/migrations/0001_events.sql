@@ -2,7 +2,10 @@
 
 DO $$
 BEGIN
-    CREATE ROLE placet_app NOLOGIN;
+    -- Asked first: who may not make roles is refused before it is seen that there is nothing to do.
+    IF to_regrole('placet_app') IS NULL THEN
+        CREATE ROLE placet_app NOLOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;  -- roles belong to the cluster: another database may have made it
 END
@@ -10,7 +13,9 @@ $$;
 
 DO $$
 BEGIN
-    CREATE ROLE placet_worker NOLOGIN;
+    IF to_regrole('placet_worker') IS NULL THEN
+        CREATE ROLE placet_worker NOLOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END

@@ -60,6 +60,7 @@ class Inbox:
             held=[],
             count=count,
             heading=heading(count),
+            lead=lead(count),
             cursor=cursor,
             older=docs.next_cursor,
             notice=self._told(request, about, me),
@@ -81,6 +82,7 @@ class Inbox:
             held=[row(view, me.email, now) for view in held if view is not None],
             count=docs.waiting,
             heading=heading(docs.waiting),
+            lead=lead(docs.waiting),
             cursor=cursor,
         )
 
@@ -156,3 +158,10 @@ def heading(count: int) -> str:
             return "1 approval waits for you"
         case _:
             return f"{count:,} approvals wait for you"
+
+
+def lead(count: int) -> str:
+    """Return the line below the heading."""
+    if count:
+        return "Most urgent first, then oldest."
+    return "You are done. What comes next shows up here by itself."

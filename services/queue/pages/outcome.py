@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView, Status
-from services.queue.pages.people import named
+from services.queue.pages.people import is_asked, named
 from services.queue.pages.words import STATUS_WORDS, source_label, through
+
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ def standing(view: ApprovalView, me: str) -> Standing:
     words = STATUS_WORDS[view.status]
     match view.status:
         case "pending":
-            return Standing(view.status, words)
+            return Standing(view.status, _waits(view, me))
         case "deciding":
             where = source_label(view.source.name) if view.source else "the source"
             return Standing(view.status, f"{words} to {where}", _answered(view, me))
@@ -39,6 +41,14 @@ def standing(view: ApprovalView, me: str) -> Standing:
             return Standing(view.status, words, how, view.withdrawn_reason, view.updated_at)
         case "expired":
             return Standing(view.status, words, "Nobody answered in time.", None, view.expires_at)
+
+
+def _waits(view: ApprovalView, me: str) -> str:
+    if is_asked(view, me):
+        return "Waits for you"
+    names = [person.name or person.email for person in view.approvers]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"Waits for {', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _answered(view: ApprovalView, me: str) -> str | None:

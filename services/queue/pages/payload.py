@@ -4,6 +4,7 @@ A card shows the most important of a payload; this page is where the rest of it 
 is left out here without saying so.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,7 @@ CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 _ADDRESSES = ("email", "email_addr", "email_address")
 _NAMES = ("name", "full_name", "display_name")
+_ADDED = re.compile(r"(amount|total)s?$")
 _PERSONAL = frozenset((*_ADDRESSES, *_NAMES, "id", "record_id"))
 
 
@@ -49,6 +51,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     sum: tuple[int, str] | None
     """The column of amounts, and what all of them add up to."""
+    contradicts: bool
+    """Whether that is another amount than the payload's own."""
     whole: bool
 
 
@@ -66,11 +70,13 @@ def read_payload(payload: Json) -> Content:
     """Return the facts and tables of a payload."""
     fields = payload if isinstance(payload, Mapping) else {"payload": payload}
     currency = currency_of(fields)
+    total = headline(payload)
+    expected = fields[total[0]] if total else None
     facts: list[Fact] = []
     tables: list[Table] = []
     for key, value in fields.items():
         if _is_table(value):
-            tables.append(_table(key, value, currency))
+            tables.append(_table(key, value, currency, expected))
         elif value != currency or not _is_currency(key, fields):
             facts.extend(_facts(key, words(key), value, currency))
     return Content(
@@ -163,7 +169,12 @@ def _is_table(value: Json) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
-def _table(key: str, entries: Sequence[Mapping[str, Json]], currency: str | None) -> Table:
+def _table(
+    key: str,
+    entries: Sequence[Mapping[str, Json]],
+    currency: str | None,
+    total: Json,
+) -> Table:
     shown = entries[:MAX_ROWS]
     keys = list(dict.fromkeys(one for entry in shown for one in entry))
     columns = keys[:MAX_COLUMNS]
@@ -171,6 +182,7 @@ def _table(key: str, entries: Sequence[Mapping[str, Json]], currency: str | None
     for entry in shown:
         within = _currency_within(entry, currency)
         rows.append(tuple(_text(one, entry.get(one), within) for one in columns))
+    added = _sum(columns, entries, currency) if len(entries) <= MAX_ROWS else None
     return Table(
         key=key,
         caption=words(key),
@@ -178,7 +190,8 @@ def _table(key: str, entries: Sequence[Mapping[str, Json]], currency: str | None
             (words(one), all(_is_number(entry.get(one)) for entry in shown)) for one in columns
         ),
         rows=tuple(rows),
-        sum=_sum(columns, entries, currency) if len(entries) <= MAX_ROWS else None,
+        sum=(added[0], _number(columns[added[0]], added[1], currency)) if added else None,
+        contradicts=added is not None and total is not None and added[1] != total,
         whole=len(entries) <= MAX_ROWS
         and len(keys) <= MAX_COLUMNS
         and not any(cell.endswith(CUT) for row in rows for cell in row),
@@ -187,16 +200,20 @@ def _table(key: str, entries: Sequence[Mapping[str, Json]], currency: str | None
 
 def _sum(
     columns: Sequence[str], entries: Sequence[Mapping[str, Json]], currency: str | None
-) -> tuple[int, str] | None:
-    """Return place and sum of the last column of amounts; None where they cannot be added."""
+) -> tuple[int, int | float] | None:
+    """Return place and sum of the last column of amounts; None where they cannot be added.
+
+    Prices of one piece are amounts too, but their sum says nothing.
+    """
     if any(_currency_within(entry, currency) != currency for entry in entries):
         return None
     for place in reversed(range(1, len(columns))):
         key = columns[place]
         values = [entry.get(key) for entry in entries]
-        if all(amount(key, value) for value in values):
-            total = sum(Decimal(repr(value)) for value in values)
-            return place, _number(key, float(total), currency)
+        if _ADDED.search(key.lower()) and all(amount(key, value) for value in values):
+            added = sum((Decimal(repr(value)) for value in values), Decimal())
+            whole = not any(isinstance(value, float) for value in values)
+            return place, int(added) if whole else float(added)
     return None
 
 

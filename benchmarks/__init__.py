@@ -1,0 +1,1 @@
+"""What Placet is held to, measured beside the limits of the same machine and beside its peers."""
