@@ -1,6 +1,6 @@
 """Channels: where cards go; each shows a card, and shows it anew when what it says changed."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from events.store import Unavailable
 from services.channels.card import Card, Shown
@@ -43,5 +43,20 @@ class Channel(Protocol):
         """Let a card that was sent show something else from now on; no new message.
 
         Raises `ChannelUnavailable`, and `ChannelRefused` when the card is not there any more.
+        """
+        ...
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A channel that can tell where a card is by the key that it was sent with.
+
+    That is how a card is edited whose reference was lost with the process that sent it.
+    """
+
+    async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
+        """Return the reference, or None if no card was sent with this key.
+
+        Raises `ChannelUnavailable`, `ChannelRefused`.
         """
         ...

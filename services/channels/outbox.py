@@ -63,7 +63,7 @@ class OutboxChannel:
         self, card: Card, *, approval_id: str, approver: str, workspace: str, idempotency_key: str
     ) -> str | None:
         """See `Channel.send`; the reference is the message's id."""
-        message_id = hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
+        message_id = _message_id(idempotency_key)
         async with self._database.workspace(workspace) as connection:
             await connection.execute(
                 self._sql["send"],
@@ -75,6 +75,13 @@ class OutboxChannel:
                 card.shown,
             )
         return message_id
+
+    async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
+        """See `Finder.find`."""
+        message_id = _message_id(idempotency_key)
+        async with self._database.workspace(workspace) as connection:
+            found: str | None = await connection.fetchval(self._sql["find"], workspace, message_id)
+        return found
 
     async def update(
         self, reference: str | None, card: Card, shown: Shown, *, workspace: str
@@ -113,6 +120,10 @@ class Mailbox:
         async with self._database.workspace(workspace) as connection:
             row = await connection.fetchrow(self._sql["get"], workspace, message_id)
         return Message(**row) if row is not None else None
+
+
+def _message_id(idempotency_key: str) -> str:
+    return hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
 
 
 def _content(card: Card) -> tuple[str, str, str]:

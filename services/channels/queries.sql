@@ -5,6 +5,10 @@ INSERT INTO outbox_messages
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT DO NOTHING;
 
+-- name: find
+-- Tell whether a message is there.
+SELECT message_id FROM outbox_messages WHERE workspace = $1 AND message_id = $2;
+
 -- name: update
 -- Let a message show something else.
 UPDATE outbox_messages

@@ -98,9 +98,7 @@ class Shows(Protocol):
         """Return an approval's page with what went wrong, and with what was typed."""
         ...
 
-    def answered(
-        self, me: Session, view: ApprovalView, *, to_inbox: bool, cursor: str | None
-    ) -> Response:
+    def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
         """Send somebody who answered on."""
         ...
 
@@ -216,7 +214,7 @@ class _Forms:
                 seen=revision,
                 typed=(outcome, reason, None),
             )
-        return self._pages.answered(me, view, to_inbox=to_inbox, cursor=cursor)
+        return self._pages.answered(view, to_inbox=to_inbox, cursor=cursor)
 
     async def comment(self, request: Request, me: Session) -> Response:
         approval_id = _known(request)

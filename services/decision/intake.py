@@ -34,12 +34,15 @@ from services.decision.asking import (
     new_approval_id,
     new_command_id,
 )
+from services.decision.checking import checked
+from services.decision.checking import workspace as workspace_named
 from services.settings import DEFAULT_WORKSPACE
-from services.web.bodies import MAX_BODY, read_json
+from services.web.bodies import MAX_BODY, check_depth, read_json
 from services.web.problems import Problem
 
 KAFKA = "kafka"
 """Stands before the keys of asks that came by Kafka: no principal has that address."""
+REUSED = "ce_id was used before, with another body"
 ROUNDS = 5
 """How often an observation is placed anew because somebody else placed the record first."""
 
@@ -50,7 +53,6 @@ logger = logging.getLogger(__name__)
 class _Ask:
     message: Delivered
     workspace: str
-    key: str
     claim: Claim
     command: RequestApproval
 
@@ -74,9 +76,11 @@ class Intake:
         by_workspace: dict[str, list[Observation]] = {}
         for message in batch:
             try:
-                observation = decode_observation(message.value or b"")
+                value = message.value or b""
+                check_depth(value)
+                observation = checked(decode_observation(value))
                 self._command(observation, round_=1)
-            except (Unreadable, NotCanonical) as error:
+            except (Unreadable, NotCanonical, Problem) as error:
                 rejected.append(Rejected(message, str(error)))
             else:
                 by_workspace.setdefault(observation.workspace, []).append(observation)
@@ -180,8 +184,10 @@ class Intake:
                 ask = self._ask(message)
             except (Unreadable, Problem) as error:
                 rejected.append(Rejected(message, str(error)))
-            else:
-                asks.setdefault((ask.workspace, ask.key), ask)
+                continue
+            first = asks.setdefault((ask.workspace, ask.claim.key), ask)
+            if first.claim.fingerprint != ask.claim.fingerprint:
+                rejected.append(Rejected(message, REUSED))
         for workspace in dict.fromkeys(workspace for workspace, _ in asks):
             theirs = [ask for (owner, _), ask in asks.items() if owner == workspace]
             rejected.extend(await self._keep(workspace, theirs))
@@ -198,21 +204,14 @@ class Intake:
         body = read_json(value, approval_decoder)
         if body.requester is None:
             raise Unreadable("requester: is missing; by Kafka nobody else is known to ask")
-        workspace = found.get("ce_workspace", DEFAULT_WORKSPACE)
+        workspace = workspace_named(found.get("ce_workspace", DEFAULT_WORKSPACE))
         claim = idempotency_claim(KAFKA, ce_id, fingerprint(value))
-        return _Ask(
-            message, workspace, claim.key, claim, ask_command(body, asked_by="", now=self._clock())
-        )
+        command = ask_command(body, asked_by="", now=self._clock())
+        return _Ask(message, workspace, claim, command)
 
     async def _keep(self, workspace: str, asks: Sequence[_Ask]) -> list[Rejected]:
-        known = await self._store.claimed(workspace, "idempotency", [ask.key for ask in asks])
-        new = [ask for ask in asks if ask.key not in known]
-        rejected = [
-            Rejected(ask.message, "ce_id was used before, with another body")
-            for ask in asks
-            if ask.key in known and known[ask.key].fingerprint != ask.claim.fingerprint
-        ]
-        orders = [_order(ask) for ask in new]
+        known = await self._known(workspace, asks)
+        orders = [_order(ask) for ask in asks if ask.claim.key not in known]
         try:
             await request_batch(self._store, workspace, orders)
         except (ClaimTaken, VersionConflict):
@@ -221,7 +220,16 @@ class Intake:
                     await request(self._store, workspace, order)
                 except ClaimTaken:
                     logger.info("%s was asked before", order.claim)
-        return rejected
+            known = await self._known(workspace, asks)
+        return [
+            Rejected(ask.message, REUSED)
+            for ask in asks
+            if ask.claim.key in known and known[ask.claim.key].fingerprint != ask.claim.fingerprint
+        ]
+
+    async def _known(self, workspace: str, asks: Sequence[_Ask]) -> Mapping[str, Claimed]:
+        keys = [ask.claim.key for ask in asks]
+        return await self._store.claimed(workspace, "idempotency", keys)
 
 
 def ask_of(
@@ -283,6 +291,6 @@ def _order(ask: _Ask) -> Order:
     return Order(
         approval_id=new_approval_id(ask.command.now),
         command=ask.command,
-        command_id=f"{KAFKA} {ask.key}",
+        command_id=f"{KAFKA} {ask.claim.key}",
         claim=ask.claim,
     )

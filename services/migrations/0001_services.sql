@@ -13,14 +13,14 @@ CREATE TABLE api_keys (
     PRIMARY KEY (workspace, key_id)
 );
 
--- A key is looked up before it is known whose workspace it opens; only this function may.
+-- A key is looked up before it is known whose workspace it opens. The function runs as the owner,
+-- who is a member of placet_worker and so sees all of them, whether or not it is a superuser.
 CREATE FUNCTION find_api_key(wanted text) RETURNS TABLE (
     workspace text, secret_digest bytea, principal text, scopes text[], expires_at timestamptz,
     revoked_at timestamptz
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = placet, pg_temp
-SET row_security = off
 AS $$
     SELECT k.workspace, k.secret_digest, k.principal, k.scopes, k.expires_at, k.revoked_at
     FROM api_keys k WHERE k.key_id = wanted

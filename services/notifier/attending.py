@@ -1,48 +1,107 @@
-"""Attends to one approval: edits the cards that are out, then sends those that are missing."""
+"""Attends to approvals: edits the cards that are out, sends those that are missing, records."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from events.store import EventStore
+from services.effects import Effect
 from services.notifier.cards import Cards, Key, SentCard
 from services.notifier.editing import Editing
-from services.notifier.noting import WorkNotes
+from services.notifier.ledger import CHECK, Ledger
+from services.notifier.noting import WorkNotes, check_effect
+from services.notifier.parallel import side_by_side
 from services.notifier.reach import Reach
-from services.notifier.sending import Sending
+from services.notifier.recording import Recording
+from services.notifier.sending import GivenUp, Out, Sending
 from services.notifier.standing import Standing, standing_of
 
+BUDGET_S = 60.0
+"""After which time what is left is put off: a consumer that takes minutes over a batch is taken
+for dead, and its partitions are given to another that would begin the batch anew."""
 ROUNDS = 3
 """How often an approval is attended to again at once because it moved on in the meantime."""
 
+Case = tuple[Standing, Sequence[SentCard]]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What has come of attending so far, whatever happens next."""
+
+    outcomes: list[Out | GivenUp] = field(default_factory=list)
+    closes: list[Effect] = field(default_factory=list)
+
 
 class Attending:
-    """Does what an approval needs just now; doing it again does nothing more."""
+    """Does what approvals need just now; doing it again does nothing more."""
 
     def __init__(
         self,
         store: EventStore,
         cards: Cards,
         reach: Reach,
+        ledger: Ledger,
         editing: Editing,
         sending: Sending,
+        recording: Recording,
         notes: WorkNotes,
     ) -> None:
         self._store = store
         self._cards = cards
         self._reach = reach
+        self._ledger = ledger
         self._editing = editing
         self._sending = sending
+        self._recording = recording
         self._notes = notes
 
-    async def look(self, key: Key) -> tuple[Standing, Sequence[SentCard]] | None:
-        """Return how an approval stands and which cards are out; None if nobody asked for it."""
-        workspace, approval_id = key
-        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
-        standing = standing_of(workspace, approval_id, stream)
-        if standing is None:
-            return None
-        return standing, await self._cards.of([key])
+    async def look(self, keys: Sequence[Key]) -> list[Case]:
+        """Return how approvals stand and which cards are out; unknown ones are left out.
 
-    def needs_nothing(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
+        One reading of the store and one of the cards, however many there are.
+        """
+        by_workspace: dict[str, list[str]] = {}
+        for workspace, approval_id in keys:
+            by_workspace.setdefault(workspace, []).append(approval_id)
+        standings: list[Standing] = []
+        for workspace, approval_ids in by_workspace.items():
+            for approval_id, stream in (await self._store.read(workspace, approval_ids)).items():
+                standing = standing_of(workspace, approval_id, stream)
+                if standing is not None:
+                    standings.append(standing)
+        rows: dict[Key, list[SentCard]] = {standing.key: [] for standing in standings}
+        for row in await self._cards.of(list(rows)):
+            rows[row.workspace, row.approval_id].append(row)
+        return [(standing, rows[standing.key]) for standing in standings]
+
+    async def attend(self, cases: Sequence[Case], *, check: bool = True) -> None:
+        """Edit what is out of date, tell of a failure, send what is missing, record what is out.
+
+        `check` asks the source before the first card of a revision; a retry of a single card
+        comes after that. Raises `Unavailable` when our own store is away, once all had their turn.
+        """
+        until = asyncio.get_running_loop().time() + BUDGET_S
+        for _ in range(ROUNDS):
+            work = _Work()
+            try:
+                await side_by_side(
+                    partial(self._attend_or_put_off, case, work, until, check=check)
+                    for case in cases
+                    if not self._needs_nothing(*case)
+                )
+            finally:
+                moved = await self._recording.record(work.outcomes)
+                for effect in work.closes:
+                    await self._ledger.done(effect)
+            if not moved:
+                return
+            # Settled or changed while a card was on its way: edit that card now, since no further
+            # message may come to make us do so. After the last round, the sweep does.
+            cases = await self.look(moved)
+
+    def _needs_nothing(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
         """Tell, without asking anybody, whether there is nothing to do: the rule on a replay."""
         return (
             standing.failure is None
@@ -50,62 +109,47 @@ class Attending:
             and not self._editing.outdated(standing, rows)
         )
 
-    async def attend(
-        self, standing: Standing, rows: Sequence[SentCard], *, check: bool = True
+    async def _attend_or_put_off(
+        self, case: Case, work: _Work, until: float, *, check: bool
     ) -> None:
-        """Edit what is out of date, tell of a failure, send what is missing.
-
-        `check` asks the source before the first card of a revision; a retry of a single card
-        comes after that. Raises `Unavailable` when our own store is away.
-        """
-        for _ in range(ROUNDS):
+        standing, rows = case
+        if asyncio.get_running_loop().time() < until:
             await self._editing.bring_up(standing, rows)
             await self._editing.tell_failure(standing, rows)
-            if await self._send_missing(standing, rows, check=check):
-                return
-            # It was settled or changed while a card was on its way: edit that card now, since no
-            # further message may come to make us do so.
-            seen = await self.look(standing.key)
-            if seen is None:
-                return
-            standing, rows = seen
+            await self._send_missing(standing, rows, work, check=check)
+            return
+        effect = Effect(
+            workspace=standing.workspace,
+            approval_id=standing.approval_id,
+            version=standing.state.version,
+            effect=CHECK,
+        )
+        if await self._ledger.take(effect) is not None:
+            await self._ledger.later(effect, 0.0, "The batch took too long.")
 
     async def _send_missing(
-        self, standing: Standing, rows: Sequence[SentCard], *, check: bool
-    ) -> bool:
-        """Send cards; return False when the approval moved on in the meantime."""
+        self, standing: Standing, rows: Sequence[SentCard], work: _Work, *, check: bool
+    ) -> None:
         missing = standing.missing(self._reach)
         if not missing:
-            return True
+            return
         marked = await self._notes.already_asked(standing, rows) if check else ()
         if marked is None:
-            return True
-        still = True
+            return
         for approver in dict.fromkeys(approver for approver, _ in missing):
-            channels = [channel for one, channel in missing if one == approver]
-            still = await self._ask(standing, rows, approver, channels, marked=approver in marked)
-            if not still:
-                break
-        await self._notes.checked(standing)
-        return still
-
-    async def _ask(
-        self,
-        standing: Standing,
-        rows: Sequence[SentCard],
-        approver: str,
-        channels: Sequence[str],
-        *,
-        marked: bool,
-    ) -> bool:
-        noting = await self._notes.begin(standing, approver)
-        for channel in channels:
-            if not await self._sending.send(standing, rows, approver, channel, marked=marked):
-                return False
-        if noting is not None:
-            asked = any(
-                row.approver == approver and row.revision == standing.revision
-                for row in await self._cards.of([standing.key])
-            )
-            await self._notes.leave(standing, approver, noting, asked=asked, marked=marked)
-        return True
+            noting = await self._notes.begin(standing, approver)
+            asked = standing.was_told(approver)
+            for channel in (channel for one, channel in missing if one == approver):
+                outcome = await self._sending.send(
+                    standing, rows, approver, channel, marked=approver in marked
+                )
+                if outcome is not None:
+                    work.outcomes.append(outcome)
+                    asked |= isinstance(outcome, Out)
+            if noting is not None:
+                await self._notes.leave(
+                    standing, approver, noting, asked=asked, marked=approver in marked
+                )
+        if self._notes.mirrors(standing):
+            # Only once the cards are recorded: until then, a crash has to lead back here.
+            work.closes.append(check_effect(standing))

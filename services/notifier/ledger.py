@@ -24,10 +24,6 @@ class Ledger(Protocol):
         """Write the effect down and take it; None if it is done, given up, or not due."""
         ...
 
-    async def sending(self, effect: Effect) -> None:
-        """Note, just before it leaves, that something is being sent."""
-        ...
-
     async def done(self, effect: Effect) -> None:
         """Note that it happened."""
         ...

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -23,21 +23,17 @@ from services.channels import Channel
 from services.effects import Effect
 from services.notifier.attending import Attending
 from services.notifier.backlog import FROM_THE_START, Backlog, Stretch
-from services.notifier.cards import Cards, Key, SentCard
+from services.notifier.cards import Cards, Key
 from services.notifier.drawing import Drawing, Templates
 from services.notifier.editing import Editing
-from services.notifier.ledger import CHECK, Ledger
+from services.notifier.ledger import Ledger
 from services.notifier.noting import Sources, WorkNotes
+from services.notifier.parallel import side_by_side
 from services.notifier.reach import Reach
+from services.notifier.recording import Recording
 from services.notifier.retrying import Retrying
 from services.notifier.sending import Sending
-from services.notifier.standing import Standing, standing_of
 
-PARALLEL = 8
-"""How many approvals are attended to at the same time."""
-BUDGET_S = 60.0
-"""After which time what is left of a batch is put off: a consumer that takes minutes over a batch
-is taken for dead, and its partitions are given to another that would begin the batch anew."""
 RETRY_EVERY_S = 2.0
 RETRY_LIMIT = 200
 FAILED_DELAY_S = 60.0
@@ -79,16 +75,17 @@ class Notifier:
         public_url: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store = store
-        self._cards = cards
         self._backlog = backlog
         self._effects = effects
         reach = Reach(channels, clock)
         drawing = Drawing(templates, public_url, clock)
         notes = WorkNotes(sources, effects, clock)
         editing = Editing(store, cards, reach, effects, drawing, clock)
-        sending = Sending(store, cards, reach, effects, drawing, clock)
-        self._attending = Attending(store, cards, reach, editing, sending, notes)
+        sending = Sending(cards, reach, effects, drawing, clock)
+        recording = Recording(store, effects, clock)
+        self._attending = Attending(
+            store, cards, reach, effects, editing, sending, recording, notes
+        )
         self._retrying = Retrying(self._attending, editing, sending, notes, reach, effects)
         self._unasked = FROM_THE_START
         self._left_open = FROM_THE_START
@@ -128,7 +125,8 @@ class Notifier:
         due: dict[Key, list[Effect]] = {}
         for effect in await self._backlog.due(RETRY_LIMIT):
             due.setdefault((effect.workspace, effect.approval_id), []).append(effect)
-        await _side_by_side(partial(self._retry, key, effects) for key, effects in due.items())
+        jobs = (partial(self._retry, key, effects) for key, effects in due.items())
+        await side_by_side(jobs)
         return len(due)
 
     async def sweep(self) -> int:
@@ -169,47 +167,8 @@ class Notifier:
                     logger.exception("%s: the sweep passes it by", key[1])
 
     async def _attend(self, keys: Sequence[Key]) -> None:
-        """Attend to approvals side by side, from one reading of the store for all of them."""
-        if not keys:
-            return
-        standings = await self._standings(keys)
-        rows: dict[Key, list[SentCard]] = {}
-        for row in await self._cards.of(list(standings)):
-            rows.setdefault((row.workspace, row.approval_id), []).append(row)
-        until = asyncio.get_running_loop().time() + BUDGET_S
-        await _side_by_side(
-            partial(self._attend_or_put_off, standing, rows.get(key, []), until)
-            for key, standing in standings.items()
-            if not self._attending.needs_nothing(standing, rows.get(key, []))
-        )
-
-    async def _standings(self, keys: Sequence[Key]) -> Mapping[Key, Standing]:
-        by_workspace: dict[str, list[str]] = {}
-        for workspace, approval_id in keys:
-            by_workspace.setdefault(workspace, []).append(approval_id)
-        standings: dict[Key, Standing] = {}
-        for workspace, approval_ids in by_workspace.items():
-            streams = await self._store.read(workspace, approval_ids)
-            for approval_id, stream in streams.items():
-                standing = standing_of(workspace, approval_id, stream)
-                if standing is not None:
-                    standings[workspace, approval_id] = standing
-        return standings
-
-    async def _attend_or_put_off(
-        self, standing: Standing, rows: Sequence[SentCard], until: float
-    ) -> None:
-        if asyncio.get_running_loop().time() < until:
-            await self._attending.attend(standing, rows)
-            return
-        effect = Effect(
-            workspace=standing.workspace,
-            approval_id=standing.approval_id,
-            version=standing.state.version,
-            effect=CHECK,
-        )
-        if await self._effects.take(effect) is not None:
-            await self._effects.later(effect, 0.0, "The batch took too long.")
+        if keys:
+            await self._attending.attend(await self._attending.look(keys))
 
     async def _retry(self, key: Key, due: Sequence[Effect]) -> None:
         try:
@@ -221,22 +180,6 @@ class Notifier:
             logger.exception("%s: what is due could not be done", key[1])
             for effect in due:
                 await self._effects.later(effect, FAILED_DELAY_S, f"{type(error).__name__}")
-
-
-async def _side_by_side(jobs: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    """Do all jobs, a few at a time, and only then raise what one of them raised, if any did."""
-    places = asyncio.Semaphore(PARALLEL)
-
-    async def do(job: Callable[[], Awaitable[None]]) -> None:
-        async with places:
-            await job()
-
-    outcomes = await asyncio.gather(*(do(job) for job in jobs), return_exceptions=True)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    # A store that is away explains the others, and is the one that is worth another try.
-    failures.sort(key=lambda failure: not isinstance(failure, Unavailable))
-    if failures:
-        raise failures[0]
 
 
 async def _forever(work: Callable[[], Awaitable[int]], every_s: float, waits: str) -> NoReturn:

@@ -37,7 +37,7 @@ class WorkNotes:
 
     def must_check(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
         """Tell whether the source is to be read first: no card of this revision is known yet."""
-        if not isinstance(standing.state, Pending) or self._mirrored(standing) is None:
+        if not isinstance(standing.state, Pending) or not self.mirrors(standing):
             return False
         return all(row.revision != standing.revision for row in rows) and all(
             revision != standing.revision for _, _, revision in standing.state.asked.notified
@@ -79,14 +79,13 @@ class WorkNotes:
             return None
         return {one for one in standing.approvers if is_marked(reading.notes, standing, one)}
 
-    async def checked(self, standing: Standing) -> None:
-        """Note that each card of the present revision was written down: no more need to check."""
-        if self._mirrored(standing) is not None:
-            await self._ledger.done(check_effect(standing))
+    def mirrors(self, standing: Standing) -> bool:
+        """Tell whether this is a pending record of a source that is configured."""
+        return self._mirrored(standing) is not None
 
     async def begin(self, standing: Standing, approver: str) -> Attempt | None:
         """Write down that a note is to be left; None if it is not, or was."""
-        if self._mirrored(standing) is None:
+        if not self.mirrors(standing):
             return None
         return await self._ledger.take(note_effect(standing, approver))
 
@@ -107,10 +106,11 @@ class WorkNotes:
             return
         try:
             # An earlier try may have arrived: the source may not know our idempotency key.
-            if attempt.sent and is_marked((await self._read(mirrored)).notes, standing, approver):
+            if attempt.number > 1 and is_marked(
+                (await self._read(mirrored)).notes, standing, approver
+            ):
                 await self._ledger.done(effect)
                 return
-            await self._ledger.sending(effect)
             await self._note(mirrored, note(standing, approver), effect)
         except Away as error:
             await self._again(effect, attempt, error)

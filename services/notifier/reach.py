@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from services.channels import Channel
+from services.channels import Channel, Finder
 from services.channels.card import Card, Shown
+from services.channels.inbox import InboxChannel
+from services.effects import Effect
+from services.notifier.ledger import parts
 from services.notifier.outside import Outside
 
 
@@ -24,26 +27,32 @@ class Reach:
     def __contains__(self, name: object) -> bool:
         return name in self._channels
 
-    async def send(
-        self,
-        name: str,
-        card: Card,
-        *,
-        approval_id: str,
-        approver: str,
-        workspace: str,
-        idempotency_key: str,
-    ) -> str | None:
-        """Send a card; raises `Away`, `ChannelRefused`."""
+    def leaves(self, name: str) -> bool:
+        """Tell whether a card on this channel leaves us, so that sending it twice would show."""
+        return not isinstance(self._channels[name][0], InboxChannel)
+
+    async def send(self, effect: Effect, card: Card) -> str | None:
+        """Send the card that an effect names; raises `Away`, `ChannelRefused`."""
+        _, name, approver = parts(effect)
         channel, outside = self._channels[name]
         return await outside.call(
             lambda: channel.send(
                 card,
-                approval_id=approval_id,
+                approval_id=effect.approval_id,
                 approver=approver,
-                workspace=workspace,
-                idempotency_key=idempotency_key,
+                workspace=effect.workspace,
+                idempotency_key=effect.idempotency_key,
             )
+        )
+
+    async def find(self, effect: Effect) -> str | None:
+        """Return where the card that an effect names is, if that can be told; raises `Away`."""
+        _, name, _ = parts(effect)
+        channel, outside = self._channels.get(name, (None, None))
+        if outside is None or not isinstance(channel, Finder):
+            return None
+        return await outside.call(
+            lambda: channel.find(effect.idempotency_key, workspace=effect.workspace)
         )
 
     async def update(

@@ -42,26 +42,22 @@ class Retrying:
 
         Raises `Unavailable` when our own store is away.
         """
-        seen = await self._attending.look(key)
-        if seen is None:
+        cases = await self._attending.look([key])
+        if not cases:
             for effect in due:
                 await self._ledger.failed(effect, "There is no such approval.")
             return
         check = any(parts(effect)[0] == CHECK for effect in due)
-        await self._attending.attend(*seen, check=check)
-        seen = await self._attending.look(key)
-        if seen is None:
-            return
+        await self._attending.attend(cases, check=check)
         recovered = False
-        for effect in due:
-            recovered |= await self._close(*seen, effect)
+        for case in await self._attending.look([key]):
+            for effect in due:
+                recovered |= await self._close(*case, effect)
         if recovered:
-            seen = await self._attending.look(key)
-            if seen is not None:
-                await self._editing.bring_up(*seen)
+            await self._attending.attend(await self._attending.look([key]), check=check)
 
     async def _close(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
-        """Close one effect, unless it is still needed; return True if that brought out a card."""
+        """Close one effect, unless it is still needed; return True if a card was found again."""
         kind = parts(effect)[0]
         if isinstance(standing.state, Deciding) and kind != EDITS:
             await self._ledger.later(effect, ANSWERED_DELAY_S, "answered, being written back")

@@ -1,13 +1,10 @@
-"""Sends one card, once: written down before it leaves, recorded as an event when it is out."""
+"""Sends one card, once: written down before it leaves, and kept as soon as it is out."""
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from events.commands import Command, RecordNotification, RecordNotificationFailure
-from events.handling import Handled, Order, handle
-from events.state import Deciding, Pending
-from events.store import EventStore
 from services.channels import ChannelRefused
 from services.channels.card import Card
 from services.effects import Attempt, Effect
@@ -21,19 +18,34 @@ from services.notifier.standing import Standing
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Out:
+    """A card that is out, to be recorded; `effect` is closed then, if it was written down."""
+
+    row: SentCard
+    effect: Effect | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """A card that will not go out, to be recorded with its reason."""
+
+    standing: Standing
+    effect: Effect
+    reason: str
+
+
 class Sending:
-    """Sends cards of pending approvals."""
+    """Sends cards of pending approvals; raises `Unavailable` when our own store is away."""
 
     def __init__(
         self,
-        store: EventStore,
         cards: Cards,
         reach: Reach,
         ledger: Ledger,
         drawing: Drawing,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store = store
         self._cards = cards
         self._reach = reach
         self._ledger = ledger
@@ -48,8 +60,8 @@ class Sending:
         channel: str,
         *,
         marked: bool,
-    ) -> bool:
-        """Send an approver's card; return False when the approval has moved on meanwhile.
+    ) -> Out | GivenUp | None:
+        """Send an approver's card; None if somebody else did or does, or it is to be tried again.
 
         `marked`: the source holds our mark that this approver was asked. If nothing of it is
         written down here, then what was written down is lost, and the card was sent.
@@ -61,67 +73,18 @@ class Sending:
             channel=channel,
             approver=approver,
         )
-        attempt = await self._ledger.take(effect)
-        if attempt is None:
-            return True
         row = _row(standing, rows, approver, channel)
-        if row is None:
-            row = await self._row_of_new_card(standing, effect, attempt, marked=marked)
-        if row is None:
-            return True
-        command = RecordNotification(
-            approver=approver,
-            channel=channel,
-            revision=row.revision,
-            reference=row.reference,
-            card_digest=row.digest,
-            now=self._clock(),
-        )
-        handled = await self._record(standing, "card", row.revision, command)
-        await self._ledger.done(effect)
-        return _still_asks(handled, row.revision)
-
-    async def recover(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
-        """Close a card that is not missing any more; return True if it came out only now.
-
-        One that left before the approval moved on may have arrived, although we do not know under
-        which reference: it is sent again with the same key, so that it can be edited. One that
-        never left is not sent any more.
-        """
-        _, channel, approver = parts(effect)
-        revision = standing.revision_begun_at(effect.version)
-        known = {(row.approver, row.channel, row.revision) for row in rows}
-        if revision is None or (approver, channel, revision) in known:
-            await self._ledger.done(effect)
-            return False
-        if (approver, channel, revision) in standing.given_up:
-            await self._ledger.failed(effect, "Given up; the history says why.")
-            return False
+        if not self._reach.leaves(channel):
+            # Nothing goes out that could go out twice: the row and the event say all there is.
+            if row is None:
+                row = await self._keep(standing, effect, None)
+                _log(row)
+            return Out(row=row, effect=None)
         attempt = await self._ledger.take(effect)
         if attempt is None:
-            return False
-        if not attempt.sent or channel not in self._reach:
-            await self._ledger.failed(effect, "The approval moved on before this was sent.")
-            return False
-        card = self._drawing.card(standing, approver, revision)
-        try:
-            reference = await self._call(effect, card)
-        except Away as error:
-            await self._put_off(effect, attempt, error)
-            return False
-        except ChannelRefused as error:
-            await self._ledger.failed(effect, str(error))
-            return False
-        await self._cards.remember(_sent(effect, revision, reference, card))
-        await self._ledger.done(effect)
-        return True
-
-    async def _row_of_new_card(
-        self, standing: Standing, effect: Effect, attempt: Attempt, *, marked: bool
-    ) -> SentCard | None:
-        """Send the card and return what is kept of it; None when it is not out."""
-        _, channel, approver = parts(effect)
-        card = self._drawing.card(standing, approver, standing.revision)
+            return None
+        if row is not None:
+            return Out(row=row, effect=effect)
         if marked and attempt.number == 1:
             logger.warning(
                 "%s: the source says that %s was asked about revision %s, and nothing of it is "
@@ -130,40 +93,77 @@ class Sending:
                 approver,
                 standing.revision,
             )
-            row = _sent(effect, standing.revision, None, card)
-            await self._cards.remember(row)
-            return row
-        await self._ledger.sending(effect)
-        try:
-            reference = await self._call(effect, card)
-        except Away as error:
-            if not await self._put_off(effect, attempt, error):
-                await self._give_up(standing, effect, f"Given up after a day: {error}")
-            return None
-        except ChannelRefused as error:
-            await self._give_up(standing, effect, str(error))
-            return None
-        row = _sent(effect, standing.revision, reference, card)
-        await self._cards.remember(row)
-        logger.info(
-            "%s: %s was asked by %s (revision %s)",
-            standing.approval_id,
-            approver,
-            channel,
-            standing.revision,
-        )
-        return row
+            return Out(row=await self._keep(standing, effect, None), effect=effect)
+        return await self._send(standing, effect, attempt)
 
-    async def _call(self, effect: Effect, card: Card) -> str | None:
+    async def recover(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
+        """Close a card that is not missing any more; return True if it has to be edited.
+
+        One that left before the approval moved on may have arrived although we never learned its
+        reference: the channel is asked for it. One that never left is not sent any more.
+        """
         _, channel, approver = parts(effect)
-        return await self._reach.send(
-            channel,
-            card,
+        revision = standing.revision_begun_at(effect.version)
+        known = {(row.approver, row.channel, row.revision) for row in rows}
+        if revision is None or (approver, channel, revision) in known:
+            await self._ledger.done(effect)
+            return False
+        attempt = await self._ledger.take(effect)
+        if attempt is None:
+            return False
+        try:
+            reference = await self._reach.find(effect)
+        except Away as error:
+            await self._put_off(effect, attempt, error)
+            return False
+        except ChannelRefused as error:
+            await self._ledger.failed(effect, str(error))
+            return False
+        if reference is None:
+            await self._ledger.failed(
+                effect, "The approval moved on; this was not sent, or is lost."
+            )
+            return False
+        await self._keep(standing, effect, reference)
+        await self._ledger.done(effect)
+        return True
+
+    async def _send(
+        self, standing: Standing, effect: Effect, attempt: Attempt
+    ) -> Out | GivenUp | None:
+        _, _, approver = parts(effect)
+        card = self._drawing.card(standing, approver, standing.revision)
+        try:
+            reference = await self._reach.send(effect, card)
+        except Away as error:
+            if await self._put_off(effect, attempt, error):
+                return None
+            reason = f"Given up after a day: {error}"
+            return GivenUp(standing=standing, effect=effect, reason=reason)
+        except ChannelRefused as error:
+            return GivenUp(standing=standing, effect=effect, reason=str(error))
+        row = await self._keep(standing, effect, reference, card)
+        _log(row)
+        return Out(row=row, effect=effect)
+
+    async def _keep(
+        self, standing: Standing, effect: Effect, reference: str | None, card: Card | None = None
+    ) -> SentCard:
+        _, channel, approver = parts(effect)
+        revision = standing.revision_begun_at(effect.version) or standing.revision
+        shown = card or self._drawing.card(standing, approver, revision)
+        row = SentCard(
+            workspace=effect.workspace,
             approval_id=effect.approval_id,
             approver=approver,
-            workspace=effect.workspace,
-            idempotency_key=effect.idempotency_key,
+            channel=channel,
+            revision=revision,
+            reference=reference,
+            digest=shown.digest,
+            shown="open",
         )
+        await self._cards.remember(row)
+        return row
 
     async def _put_off(self, effect: Effect, attempt: Attempt, away: Away) -> bool:
         """Let it be tried again; False when it was tried for long enough."""
@@ -174,36 +174,6 @@ class Sending:
         logger.info("%s: %s; again in %.0f s", effect.idempotency_key, away, wait)
         await self._ledger.later(effect, wait, str(away))
         return True
-
-    async def _give_up(self, standing: Standing, effect: Effect, reason: str) -> None:
-        _, channel, approver = parts(effect)
-        logger.warning(
-            "%s: %s cannot be asked by %s: %s", standing.approval_id, approver, channel, reason
-        )
-        command = RecordNotificationFailure(
-            approver=approver,
-            channel=channel,
-            revision=standing.revision,
-            reason=reason,
-            now=self._clock(),
-        )
-        await self._record(standing, "card_failed", standing.revision, command)
-        await self._ledger.failed(effect, reason)
-
-    async def _record(
-        self,
-        standing: Standing,
-        kind: str,
-        revision: str,
-        command: RecordNotification | RecordNotificationFailure,
-    ) -> Handled:
-        about: Command = command
-        order = Order(
-            approval_id=standing.approval_id,
-            command=about,
-            command_id=f"{kind}.{command.approver}.{command.channel}.{revision}",
-        )
-        return await handle(self._store, standing.workspace, order)
 
 
 def _row(
@@ -216,23 +186,11 @@ def _row(
     return None
 
 
-def _sent(effect: Effect, revision: str, reference: str | None, card: Card) -> SentCard:
-    _, channel, approver = parts(effect)
-    return SentCard(
-        workspace=effect.workspace,
-        approval_id=effect.approval_id,
-        approver=approver,
-        channel=channel,
-        revision=revision,
-        reference=reference,
-        digest=card.digest,
-        shown="open",
+def _log(row: SentCard) -> None:
+    logger.info(
+        "%s: %s was asked by %s (revision %s)",
+        row.approval_id,
+        row.approver,
+        row.channel,
+        row.revision,
     )
-
-
-def _still_asks(handled: Handled, revision: str) -> bool:
-    match handled.state:
-        case Pending() | Deciding() as state:
-            return state.asked.about.revision == revision
-        case _:
-            return False

@@ -70,6 +70,13 @@ class Standing:
             return True
         return isinstance(self.state, Pending | Deciding) and card in self.state.asked.notified
 
+    def was_told(self, approver: str) -> bool:
+        """Tell whether an approver has a card of the present revision on some channel."""
+        return isinstance(self.state, Pending | Deciding) and any(
+            (one, revision) == (approver, self.revision)
+            for one, _, revision in self.state.asked.notified
+        )
+
     def missing(self, channels: Iterable[str]) -> list[Card]:
         """Return the cards that are still to be sent: none unless it waits for an answer."""
         if not isinstance(self.state, Pending):

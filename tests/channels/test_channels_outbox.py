@@ -58,6 +58,14 @@ async def test_an_edit_changes_the_message_and_sends_no_other(
     assert len((await mailbox.list("acme", None, limit=9, cursor=None)).messages) == 1
 
 
+async def test_a_message_is_found_by_the_key_it_was_sent_with(worker_db: Database) -> None:
+    outbox = OutboxChannel(worker_db)
+    assert await outbox.find("one", workspace="acme") is None
+    reference = await send(outbox, "one")
+    assert await outbox.find("one", workspace="acme") == reference
+    assert await outbox.find("one", workspace="other") is None
+
+
 async def test_a_message_that_is_not_there_cannot_be_edited(worker_db: Database) -> None:
     outbox = OutboxChannel(worker_db)
     with pytest.raises(ChannelRefused, match="no message abc"):

@@ -212,6 +212,9 @@ class FakeChannel:
             raise error
         return idempotency_key
 
+    async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
+        return idempotency_key if idempotency_key in self.messages else None
+
     async def update(
         self, reference: str | None, card: Card, shown: Shown, *, workspace: str
     ) -> None:

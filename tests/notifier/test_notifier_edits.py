@@ -203,9 +203,6 @@ async def test_a_card_that_never_left_is_not_sent_once_all_is_settled() -> None:
     approval_id = await world.ask()
     await world.deliver()
     mail.trouble = lambda *_: None
-    # As after a kill before anything left.
-    for held in world.effects.held.values():
-        held.sent = False
     await world.answer(approval_id)
     await world.deliver()
     await world.retry_until_quiet(20)

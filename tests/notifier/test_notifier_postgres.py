@@ -154,7 +154,6 @@ async def test_what_a_dead_notifier_left_is_due_after_its_lease_and_done_by_anot
     effect = card_effect(ACME, approval_id, 1, channel="outbox", approver=AMARA.email)
     dead = Effects(real.database)
     await dead.take(effect)
-    await dead.sending(effect)
     notifier = real.notifier()
     await real.deliver(notifier, approval_id)
     assert await real.rows(approval_id) == [("inbox", "1", "open")]
@@ -278,7 +277,6 @@ async def test_a_mirrored_approval_leaves_one_note_whoever_is_asked_again(
     async with worker_db.connection() as connection:
         states = await connection.fetch("SELECT effect, state FROM effects ORDER BY effect")
     assert [tuple(row) for row in states] == [
-        ("card:inbox:amara@example.com", "done"),
         ("card:outbox:amara@example.com", "done"),
         ("card_check", "done"),
         ("card_note:amara@example.com", "done"),

@@ -7,7 +7,7 @@ import pytest
 
 from events.approval import NotificationFailed
 from services.channels import ChannelRefused, ChannelUnavailable
-from services.notifier import notify, outside
+from services.notifier import attending, notify, outside
 from services.notifier.ledger import DELAYS_S, LONGEST_DELAY_S, delay
 from services.notifier.outside import Away, Outside
 from tests.notifier.fakes import AMARA, BO, Clock, FakeChannel, FakeSource, World
@@ -169,8 +169,6 @@ async def test_a_card_of_an_old_revision_that_still_waits_is_dropped() -> None:
     world = World([mail])
     approval_id = await world.ask()
     await world.deliver()
-    for held in world.effects.held.values():
-        held.sent = False
     await world.revise(approval_id, payload={"a": 1}, revision="2")
     mail.trouble = lambda *_: None
     world.clock.forward(31)
@@ -183,17 +181,19 @@ async def test_a_card_of_an_old_revision_that_still_waits_is_dropped() -> None:
 async def test_what_a_batch_has_no_time_for_is_done_right_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(notify, "BUDGET_S", -1.0)
     mail = FakeChannel()
     world = World([mail], [FakeSource()])
     plain, mirrored = await world.ask(), await world.ask(source="expenses")
-    await world.deliver()
+    with monkeypatch.context() as slow:
+        slow.setattr(attending, "BUDGET_S", -1.0)
+        await world.deliver()
     assert mail.sends == []
     await world.retry_until_quiet(2)
     assert sorted(one.approval_id for one in mail.messages.values()) == [plain, mirrored]
-    monkeypatch.setattr(notify, "BUDGET_S", -1.0)
     await world.answer(plain)
-    await world.deliver()
+    with monkeypatch.context() as slow:
+        slow.setattr(attending, "BUDGET_S", -1.0)
+        await world.deliver()
     await world.retry_until_quiet(2)
     assert mail.messages[f"{plain}.1.card:mail:amara@example.com"].shown == "settled"
     assert set(world.effects.states().values()) == {"done"}

@@ -117,7 +117,7 @@ class World:
         links: Sequence[Link] = (),
         ago: timedelta = timedelta(hours=2),
         expires_in: timedelta = timedelta(days=30),
-        type: str = "expense_report",
+        kind: str = "expense_report",
         agent_id: str | None = None,
         requester: Person = JANE,
     ) -> str:
@@ -125,7 +125,7 @@ class World:
         at = self.clock() - ago
         approval_id = str(KsuidMs(at))
         about = content(
-            title, payload, "1", approval_id, mirrored, url, links, type, requester, agent_id
+            title, payload, "1", approval_id, mirrored, url, links, kind, requester, agent_id
         )
         command = RequestApproval(
             about=about,
@@ -218,7 +218,8 @@ class World:
             for view in self.views(workspace)
             if (filters.status is None or view.status == filters.status)
             and (
-                filters.approver is None or filters.approver in {one.email for one in view.approvers}
+                filters.approver is None
+                or filters.approver in {one.email for one in view.approvers}
             )
         ]
         return _docs(sorted(found, key=lambda view: view.id, reverse=True), _start(cursor), limit)
@@ -282,14 +283,21 @@ class Mailbox:
         self.messages[message.message_id] = message
 
     async def list(
-        self, workspace: str, approver: str | None, *, limit: int, cursor: str | None
+        self,
+        workspace: str,  # noqa: ARG002 # there is one
+        approver: str | None,
+        *,
+        limit: int,
+        cursor: str | None,
     ) -> MessagePage:
         start = _start(cursor)
-        found = list(self.messages.values())[::-1][start : start + limit]
+        found = [
+            one for one in self.messages.values() if approver is None or one.approver == approver
+        ][::-1][start : start + limit]
         more = str(start + limit) if len(found) == limit else None
         return MessagePage(messages=found, next_cursor=more)
 
-    async def get(self, workspace: str, message_id: str) -> Message | None:
+    async def get(self, workspace: str, message_id: str) -> Message | None:  # noqa: ARG002 # same
         return self.messages.get(message_id)
 
 
@@ -343,9 +351,7 @@ def content(
 ) -> Subject:
     source = None
     if mirrored:
-        source = SourceRecord(
-            name="acme-expenses", record_id=record_id, revision=revision, url=url
-        )
+        source = SourceRecord(name="acme-expenses", record_id=record_id, revision=revision, url=url)
     return Subject(
         type=kind,
         title=title,

@@ -139,7 +139,7 @@ class FakeSource:
         self.after: dict[str, list[Fault | None]] = {}
 
     async def changed(self, cursor: str | None) -> AsyncIterator[Page]:
-        raise NotImplementedError
+        raise NotImplementedError(cursor)
         yield
 
     async def pending(self) -> AsyncIterator[Page]:
@@ -197,6 +197,10 @@ class FakeSource:
     def change(self, record_id: str, amount: int) -> None:
         record = self.records[record_id]
         record.amount, record.version = amount, record.version + 1
+
+    def touch(self, record_id: str) -> None:
+        """Give a record another version without changing what an approver sees."""
+        self.records[record_id].version += 1
 
     def _call(self, kind: str) -> "_Call":
         self.calls[kind] += 1
@@ -330,6 +334,16 @@ async def facts_of(
 async def state_of(store: EventStore, approval_id: str, workspace: str = WORKSPACE) -> State:
     """What an approval is now."""
     return fold(await facts_of(store, approval_id, workspace))
+
+
+async def until(holds: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
+    """Wait until something holds; raises `TimeoutError` when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = holds()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.002)
 
 
 def later_read(one: Observation, seconds: float) -> Observation:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from service_kit import Clock, MemoryEffects
 
 from events.store.database import Database
 from services.effects import Effect, Effects
+from tests.services.service_kit import Clock, MemoryEffects
 
 EFFECT = Effect(workspace="acme", approval_id="A" * 27, version=2, effect="write_back")
 

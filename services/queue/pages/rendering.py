@@ -16,7 +16,7 @@ from events.store import Unavailable
 from projections.approval_view import ApprovalView
 from projections.queries import BadCursor
 from services.queue.pages.detail import detail
-from services.queue.pages.notices import code_after, notice
+from services.queue.pages.notices import ANSWERED, COMMENTED, notice
 from services.queue.pages.reading import Reads, entries_in
 from services.queue.pages.templating import Templates, page
 from services.settings import DEFAULT_WORKSPACE
@@ -123,18 +123,15 @@ class Pages:
             notice=notice(told, view, me.email),
         )
 
-    def answered(
-        self, me: Session, view: ApprovalView, *, to_inbox: bool, cursor: str | None
-    ) -> Response:
+    def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
         """Send a person who answered on to the page that tells what came of it."""
-        code = code_after(view, me.email)
         if not to_inbox:
-            return redirect(f"/approvals/{view.id}", notice=code)
-        return redirect("/inbox", notice=code, about=view.id, cursor=cursor)
+            return redirect(f"/approvals/{view.id}", notice=ANSWERED)
+        return redirect("/inbox", notice=ANSWERED, about=view.id, cursor=cursor)
 
     def commented(self, approval_id: str) -> Response:
         """Send a person who commented back to the approval."""
-        return redirect(f"/approvals/{approval_id}", notice="commented")
+        return redirect(f"/approvals/{approval_id}", notice=COMMENTED)
 
     def problem(self, request: Request, problem: Problem) -> Response:
         """Return a problem as a page."""

@@ -1,0 +1,97 @@
+"""Takes the README's pictures: runs `placet up` on fresh data and photographs its pages."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+CHROMIUM = "/usr/bin/chromium"
+PORT, DEMO_PORT = 8480, 8481
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PERSON = "john.smith@example.com"
+
+
+async def main() -> None:
+    """Start everything, take each picture, and stop everything."""
+    if not Path(CHROMIUM).exists():  # noqa: ASYNC240 # before anything runs
+        sys.exit(f"The pictures need Debian's chromium at {CHROMIUM}: apt-get install chromium")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data:
+        environment = os.environ | {
+            "PLACET_DATA_DIR": data,
+            "PLACET_PORT": str(PORT),
+            "PLACET_DEMO_PORT": str(DEMO_PORT),
+        }
+        placet = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("placet"),
+            "up",
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await asyncio.to_thread(_wait_until_ready)
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+                await _take(browser)
+                await browser.close()
+        finally:
+            placet.send_signal(signal.SIGINT)
+            await placet.wait()
+
+
+def _wait_until_ready() -> None:
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=2)
+        except OSError:
+            time.sleep(0.5)
+        else:
+            time.sleep(8)  # the cards go out in a moment
+            return
+    sys.exit("placet up did not become ready in a minute")
+
+
+async def _take(browser: Browser) -> None:
+    sizes = {"desktop": (1200, 900), "phone": (390, 844)}
+    for scheme in ("light", "dark"):
+        for size, (width, height) in sizes.items():
+            context = await browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if scheme == "dark" else "light",
+            )
+            page = await context.new_page()
+            await page.goto(f"http://127.0.0.1:{PORT}/")
+            if (scheme, size) == ("light", "desktop"):
+                await page.screenshot(path=PICTURES / "people.png")
+            await page.click(f"button:has-text('{PERSON}')")
+            await page.wait_for_url("**/inbox")
+            suffix = "" if (scheme, size) == ("light", "desktop") else f"-{scheme}-{size}"
+            await page.screenshot(path=PICTURES / f"inbox{suffix}.png")
+            await page.click("main a[href^='/approvals/']")
+            await page.wait_for_url("**/approvals/*")
+            await page.screenshot(path=PICTURES / f"approval{suffix}.png", full_page=True)
+            if (scheme, size) == ("light", "desktop"):
+                await page.goto(f"http://127.0.0.1:{PORT}/mailbox")
+                await page.click("main a[href^='/mailbox/']")
+                await page.screenshot(path=PICTURES / "mailbox.png", full_page=True)
+            await context.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

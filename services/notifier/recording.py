@@ -1,0 +1,127 @@
+"""Records as events which cards are out and which were given up, many approvals at a time."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from events.commands import RecordNotification, RecordNotificationFailure
+from events.handling import Handled, Order, handle, handle_batch
+from events.state import Deciding, Pending
+from events.store import EventStore, VersionConflict
+from services.effects import Effect
+from services.notifier.cards import Key
+from services.notifier.ledger import Ledger, parts
+from services.notifier.parallel import side_by_side
+from services.notifier.sending import GivenUp, Out
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    workspace: str
+    order: Order
+    revision: str
+    effect: Effect | None
+    given_up: str | None
+
+
+class Recording:
+    """Appends to the streams of approvals; raises `Unavailable`."""
+
+    def __init__(self, store: EventStore, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+
+    async def record(self, outcomes: Sequence[Out | GivenUp]) -> list[Key]:
+        """Record each, then close its effect; return the approvals that moved on meanwhile.
+
+        A card of such an approval shows what is not so any more, and no message may come for it.
+        """
+        moved: dict[Key, None] = {}
+        for workspace, wave in _waves([self._entry(outcome) for outcome in outcomes]):
+            handled = await self._handle(workspace, wave)
+            for entry in wave:
+                key = (workspace, entry.order.approval_id)
+                if not _still_asks(handled[entry.order.approval_id], entry.revision):
+                    moved[key] = None
+            await side_by_side(partial(self._close, entry) for entry in wave)
+        return list(moved)
+
+    async def _close(self, entry: _Entry) -> None:
+        if entry.effect is None:
+            return
+        if entry.given_up is None:
+            await self._ledger.done(entry.effect)
+        else:
+            await self._ledger.failed(entry.effect, entry.given_up)
+
+    async def _handle(self, workspace: str, wave: Sequence[_Entry]) -> dict[str, Handled]:
+        orders = [entry.order for entry in wave]
+        if len(orders) > 1:
+            try:
+                return await handle_batch(self._store, workspace, orders)
+            except VersionConflict:
+                logger.debug("somebody else wrote to one of %d approvals: one by one", len(orders))
+        return {order.approval_id: await handle(self._store, workspace, order) for order in orders}
+
+    def _entry(self, outcome: Out | GivenUp) -> _Entry:
+        match outcome:
+            case Out(row=row, effect=effect):
+                order = Order(
+                    approval_id=row.approval_id,
+                    command=RecordNotification(
+                        approver=row.approver,
+                        channel=row.channel,
+                        revision=row.revision,
+                        reference=row.reference,
+                        card_digest=row.digest,
+                        now=self._clock(),
+                    ),
+                    command_id=f"card.{row.approver}.{row.channel}.{row.revision}",
+                )
+                return _Entry(row.workspace, order, row.revision, effect, None)
+            case GivenUp(standing=standing, effect=effect, reason=reason):
+                _, channel, approver = parts(effect)
+                logger.warning(
+                    "%s: %s cannot be asked by %s: %s",
+                    standing.approval_id,
+                    approver,
+                    channel,
+                    reason,
+                )
+                order = Order(
+                    approval_id=standing.approval_id,
+                    command=RecordNotificationFailure(
+                        approver=approver,
+                        channel=channel,
+                        revision=standing.revision,
+                        reason=reason,
+                        now=self._clock(),
+                    ),
+                    command_id=f"card_failed.{approver}.{channel}.{standing.revision}",
+                )
+                return _Entry(standing.workspace, order, standing.revision, effect, reason)
+
+
+def _waves(entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
+    """Split into waves of one workspace in which each approval stands once, in order."""
+    waves: dict[tuple[int, str], list[_Entry]] = {}
+    placed: dict[Key, int] = {}
+    for entry in entries:
+        key = (entry.workspace, entry.order.approval_id)
+        number = placed.get(key, 0)
+        placed[key] = number + 1
+        waves.setdefault((number, entry.workspace), []).append(entry)
+    return [(workspace, waves[number, workspace]) for number, workspace in sorted(waves)]
+
+
+def _still_asks(handled: Handled, revision: str) -> bool:
+    match handled.state:
+        case Pending() | Deciding() as state:
+            return state.asked.about.revision == revision
+        case _:
+            return False
