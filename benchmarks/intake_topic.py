@@ -10,9 +10,7 @@ Headers = Sequence[tuple[str, bytes]]
 TOGETHER = 5_000
 
 
-async def fill(
-    bootstrap: str, topic: str, messages: Iterable[tuple[bytes, bytes, Headers]]
-) -> int:
+async def fill(bootstrap: str, topic: str, messages: Iterable[tuple[bytes, bytes, Headers]]) -> int:
     """Send (key, value, headers) and return how many there were, all of them kept."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", linger_ms=5, max_batch_size=512 * 1024

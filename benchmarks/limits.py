@@ -46,9 +46,7 @@ class Plan(msgspec.Struct):
 
 async def run(plan: Plan) -> dict[str, float]:
     """Do it and return how many a second there were."""
-    pool = await asyncpg.create_pool(
-        plan.dsn, min_size=plan.connections, max_size=plan.connections
-    )
+    pool = await asyncpg.create_pool(plan.dsn, min_size=plan.connections, max_size=plan.connections)
     work = _batches if plan.what == "batches" else _lives
     numbers = count(time.time_ns() // 1000)
     begin = time.perf_counter() + 0.5
@@ -61,7 +59,11 @@ async def run(plan: Plan) -> dict[str, float]:
 
 
 async def _batches(
-    pool: "asyncpg.Pool[asyncpg.Record]", plan: Plan, numbers: "count[int]", begin: float, end: float
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    plan: Plan,
+    numbers: "count[int]",
+    begin: float,
+    end: float,
 ) -> int:
     done = 0
     data = ask_json(1).decode()

@@ -203,7 +203,7 @@ def main() -> None:
 
 # The package finds classes by the name of their module, which must not be `__main__`.
 if __name__ == "__main__":
-    from benchmarks import peer_eventsourcing
+    from benchmarks import peer_eventsourcing  # noqa: PLW0406 # by its real name, not `__main__`
 
     if not get_topic(peer_eventsourcing.Approval).startswith("benchmarks."):
         raise SystemExit("the classes are not where the package will look for them")

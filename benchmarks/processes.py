@@ -115,7 +115,8 @@ async def ready(running: Running, log: Path, path: str) -> None:
             if answer is not None and answer.status_code == 200:
                 return
             await asyncio.sleep(0.1)
-    raise Failed(f"{url} never answered 200:\n{log.read_text(errors='replace')[-2000:]}")
+    output = await asyncio.to_thread(log.read_text, errors="replace")
+    raise Failed(f"{url} never answered 200:\n{output[-2000:]}")
 
 
 async def told(module: str, plan: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:

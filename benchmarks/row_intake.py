@@ -105,7 +105,9 @@ def _messages(workspace: str, number: int) -> Iterator[tuple[bytes, bytes, Heade
         yield ce_id.encode(), ask_json(place), headers
 
 
-async def _rate(connection: "asyncpg.Connection[asyncpg.Record]", workspace: str, sent: int) -> float:
+async def _rate(
+    connection: "asyncpg.Connection[asyncpg.Record]", workspace: str, sent: int
+) -> float:
     """Events a second between the first one's time and the last one's, by Postgres's clock."""
     until = time.monotonic() + PATIENCE_S
     await connection.execute("SET search_path TO placet")

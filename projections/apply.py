@@ -1,4 +1,4 @@
-"""Applies events to the read models: a whole batch in two round trips, guarded by version.
+"""Applies events to the read models: a whole batch in a few round trips, guarded by version.
 
 The rule for each event is next → apply, older → skip, gap → read the stream from the store. So
 duplicates, gaps, reordering and a broker that lost its data all end at the same rows.
@@ -7,11 +7,12 @@ duplicates, gaps, reordering and a broker that lost its data all end at the same
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from events.approval import ApprovalRequested, ApprovalRevised
 from events.envelope import Recorded
 from events.store.database import Connection, Database
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
-from projections.approval_history import actor, summary
+from projections.approval_history import actor, storable, summary
 from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
 
 URGENCY = {"high": 0, "medium": 1, "low": 2}
@@ -24,14 +25,13 @@ class Rows:
     """The columns of every read model for some approvals, ready for `unnest` or COPY."""
 
     approvals: list[tuple[object, ...]]
-    approvers: list[tuple[object, ...]]
     queue: list[tuple[object, ...]]
     timers: list[tuple[object, ...]]
 
 
 def rows_of(views: Sequence[ApprovalView]) -> Rows:
     """Return what the read models hold of these approvals."""
-    rows = Rows([], [], [], [])
+    rows = Rows([], [], [])
     for view in views:
         source = view.source
         rows.approvals.append(
@@ -40,25 +40,35 @@ def rows_of(views: Sequence[ApprovalView]) -> Rows:
                 view.id,
                 view.version,
                 view.status,
-                view.type,
-                view.requester.email,
+                storable(view.type),
+                storable(view.requester.email),
                 source.name if source else None,
-                source.record_id if source else None,
+                storable(source.record_id) if source else None,
                 view.round,
-                view.subject,
+                storable(view.subject) if view.subject is not None else None,
                 view.created_at,
                 view.expires_at,
                 encode_view(view),
             )
         )
-        for approver in view.approvers:
-            rows.approvers.append((view.workspace, approver.email, view.id))
         if view.status == "pending":
             urgency = URGENCY[view.urgency]
-            for approver in view.approvers:
-                rows.queue.append((view.workspace, approver.email, urgency, view.id))
+            for email in dict.fromkeys(approver.email for approver in view.approvers):
+                rows.queue.append((view.workspace, storable(email), urgency, view.id))
             rows.timers.append((view.workspace, view.id, "expire", view.expires_at))
     return rows
+
+
+def asked_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
+    """Return who was asked by some events, once each: a revision may ask others."""
+    return list(
+        dict.fromkeys(
+            (recorded.workspace, storable(approver.email), recorded.approval_id)
+            for recorded in events
+            if isinstance(recorded.event, ApprovalRequested | ApprovalRevised)
+            for approver in recorded.event.approvers
+        )
+    )
 
 
 def history_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
@@ -158,15 +168,28 @@ class ReadModels:
         views: Sequence[ApprovalView],
         events: Sequence[Recorded],
     ) -> None:
-        rows = rows_of(views)
-        await connection.execute(
-            self._sql["apply"],
-            *_columns(rows.approvals, 13),
-            *_columns(rows.approvers, 3),
-            *_columns(rows.queue, 4),
-            *_columns(rows.timers, 4),
-            *_columns(history_of(events), 8),
-        )
+        """Write the approvals that nobody has written newer, then what hangs on them.
+
+        The second statement begins when the first one holds the rows, so it sees everything that
+        an older writer left; in one statement it would look at the time before that.
+        """
+        # In one order everywhere, so that two batches wait for each other and never deadlock.
+        rows = rows_of(sorted(views, key=lambda view: (view.workspace, view.id)))
+        async with connection.transaction():
+            written = {
+                (row["workspace"], row["approval_id"])
+                for row in await connection.fetch(
+                    self._sql["write_approvals"], *_columns(rows.approvals, 13)
+                )
+            }
+            await connection.execute(
+                self._sql["write_rest"],
+                *_columns(sorted(written), 2),
+                *_columns(asked_of(events), 3),
+                *_columns([row for row in rows.queue if (row[0], row[3]) in written], 4),
+                *_columns([row for row in rows.timers if (row[0], row[1]) in written], 4),
+                *_columns(history_of(events), 8),
+            )
 
 
 def _fresh(held: int, events: Sequence[Recorded]) -> list[Recorded]:

@@ -17,8 +17,18 @@ from events.approval import (
 )
 
 
+def storable(text: str) -> str:
+    """Return a text as a column of Postgres can hold it: NUL stands in the event alone."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def actor(event: ApprovalEvent) -> str | None:
     """Return the address of who did it, or None where nobody did."""
+    found = _actor(event)
+    return None if found is None else storable(found)
+
+
+def _actor(event: ApprovalEvent) -> str | None:
     match event:
         case ApprovalRequested():
             return event.about.requester.email
@@ -40,8 +50,7 @@ def actor(event: ApprovalEvent) -> str | None:
 
 def summary(event: ApprovalEvent) -> str:
     """Return the sentence that stands in the history, in plain text."""
-    # A text may hold what Postgres cannot: the fact itself keeps it, escaped.
-    return _sentence(event).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return storable(_sentence(event))
 
 
 def _sentence(event: ApprovalEvent) -> str:

@@ -69,19 +69,6 @@ _CONDITIONS: Mapping[str, str] = {
     " AND a.approval_id = l.approval_id AND a.approver = {})",
 }
 
-_LIST = """
-WITH page AS (
-    SELECT l.approval_id, l.doc, l.status, l.source FROM approval_list l
-    WHERE {conditions}
-    ORDER BY l.approval_id DESC
-    LIMIT $2
-)
-SELECT string_agg(verified(p.doc, p.status, c.swept_at), ',' ORDER BY p.approval_id DESC) AS docs,
-    count(*) AS rows, min(p.approval_id) AS last_id
-FROM page p
-LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = p.source
-"""
-
 
 class Queries:
     """The read side; raises `Unavailable` when Postgres is away."""
@@ -107,7 +94,7 @@ class Queries:
             arguments.append(before)
             conditions.append(f"l.approval_id < ${len(arguments)}")
         # Fragments of ours and numbers of parameters: nothing that a caller wrote gets in here.
-        query = _LIST.format(conditions=" AND ".join(conditions))
+        query = self._sql["list"].format(conditions=" AND ".join(conditions))
         async with self._database.workspace(workspace) as connection:
             row = await connection.fetchrow(query, *arguments)
         if row is None or not row["rows"]:

@@ -13,41 +13,33 @@ JOIN events e ON e.workspace = k.workspace AND e.approval_id = k.approval_id
     AND e.version > k.version
 ORDER BY e.workspace, e.approval_id, e.version;
 
--- name: apply
--- Write a batch to every read model, each approval only if nobody has written a newer version.
-WITH given AS (
-    SELECT *
-    FROM unnest(
-        $1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::text[], $9::integer[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[]
-    ) AS g (
-        workspace, approval_id, version, status, type, requester, source, record_id, round,
-        subject, created_at, expires_at, doc
-    )
-),
-written AS (
-    INSERT INTO approval_list AS held
-    SELECT * FROM given
-    ON CONFLICT (workspace, approval_id) DO UPDATE
-    SET version = excluded.version, status = excluded.status, doc = excluded.doc
-    WHERE held.version < excluded.version
-    RETURNING held.workspace, held.approval_id
-),
-asked AS (
-    SELECT a.workspace, a.approver, a.approval_id
-    FROM unnest($14::text[], $15::text[], $16::text[]) AS a (workspace, approver, approval_id)
-    JOIN written USING (workspace, approval_id)
+-- name: write_approvals
+-- Write approvals, each only if nobody has written a newer version; return those written.
+INSERT INTO approval_list AS held
+SELECT *
+FROM unnest(
+    $1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::integer[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[]
+)
+ON CONFLICT (workspace, approval_id) DO UPDATE
+SET version = excluded.version, status = excluded.status, doc = excluded.doc
+WHERE held.version < excluded.version
+RETURNING held.workspace, held.approval_id;
+
+-- name: write_rest
+-- Write what hangs on the approvals that were written, and the history of a batch.
+WITH written AS (
+    SELECT * FROM unnest($1::text[], $2::text[]) AS w (workspace, approval_id)
 ),
 approvers AS (
     INSERT INTO approval_approvers (workspace, approver, approval_id)
-    SELECT * FROM asked
+    SELECT * FROM unnest($3::text[], $4::text[], $5::text[])
     ON CONFLICT DO NOTHING
 ),
 waiting AS (
-    SELECT q.workspace, q.approver, q.urgency, q.approval_id
-    FROM unnest($17::text[], $18::text[], $19::smallint[], $20::text[])
+    SELECT *
+    FROM unnest($6::text[], $7::text[], $8::smallint[], $9::text[])
         AS q (workspace, approver, urgency, approval_id)
-    JOIN written USING (workspace, approval_id)
 ),
 left_queue AS (
     DELETE FROM pending_queue q
@@ -65,10 +57,9 @@ joined_queue AS (
     ON CONFLICT DO NOTHING
 ),
 due AS (
-    SELECT t.workspace, t.approval_id, t.kind, t.due_at
-    FROM unnest($21::text[], $22::text[], $23::text[], $24::timestamptz[])
+    SELECT *
+    FROM unnest($10::text[], $11::text[], $12::text[], $13::timestamptz[])
         AS t (workspace, approval_id, kind, due_at)
-    JOIN written USING (workspace, approval_id)
 ),
 ended_timers AS (
     DELETE FROM timers t
@@ -87,10 +78,23 @@ set_timers AS (
 INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary, data)
 SELECT *
 FROM unnest(
-    $25::text[], $26::text[], $27::integer[], $28::text[], $29::timestamptz[], $30::text[],
-    $31::text[], $32::text[]
+    $14::text[], $15::text[], $16::integer[], $17::text[], $18::timestamptz[], $19::text[],
+    $20::text[], $21::text[]
 )
 ON CONFLICT DO NOTHING;
+
+-- name: list
+-- Approvals under some conditions, newest first.
+WITH page AS (
+    SELECT l.approval_id, l.doc, l.status, l.source FROM approval_list l
+    WHERE {conditions}
+    ORDER BY l.approval_id DESC
+    LIMIT $2
+)
+SELECT string_agg(verified(p.doc, p.status, c.swept_at), ',' ORDER BY p.approval_id DESC) AS docs,
+    count(*) AS rows, min(p.approval_id) AS last_id
+FROM page p
+LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = p.source;
 
 -- name: queue
 -- What waits for one approver: most urgent first, then oldest, after a place in that order.

@@ -15,7 +15,7 @@ from events.store import Unavailable
 from events.store.database import UNREACHABLE, Connection
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
-from projections.apply import Rows, history_of, rows_of
+from projections.apply import Rows, asked_of, history_of, rows_of
 from projections.approval_view import ApprovalView, evolve_view
 
 TABLES = ("approval_list", "approval_approvers", "pending_queue", "approval_history", "timers")
@@ -127,11 +127,10 @@ def _fold(rows: list[asyncpg.Record]) -> _Filled:
 
 
 async def _copy(owner: Connection, filled: _Filled) -> None:
-    approvers = list(dict.fromkeys(filled.rows.approvers))
     for table, records in (
         ("approval_list", filled.rows.approvals),
-        ("approval_approvers", approvers),
-        ("pending_queue", list(dict.fromkeys(filled.rows.queue))),
+        ("approval_approvers", asked_of(filled.events)),
+        ("pending_queue", filled.rows.queue),
         ("approval_history", history_of(filled.events)),
         ("timers", filled.rows.timers),
     ):

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _say(line: str) -> None:
-    sys.__stderr__ and print(f"\n{line}", file=sys.__stderr__, flush=True)  # noqa: T201
+    sys.__stderr__ and print(f"\n{line}", file=sys.__stderr__, flush=True)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -57,6 +57,9 @@ class KafkaProducer:
         except (KafkaError, OSError, TimeoutError) as error:
             await _stop(producer)
             raise Unavailable(f"Kafka at {bootstrap} cannot be reached: {error}") from error
+        except asyncio.CancelledError:
+            await _stop(producer)  # else its connections and its task would outlive us
+            raise
         return cls(producer, bootstrap)
 
     async def send(self, messages: Sequence[Message]) -> None:
@@ -94,13 +97,16 @@ class KafkaProducer:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await consumer.start()
                 partitions = await self._producer.partitions_for(LOG.name)
-                ends = await consumer.end_offsets(
+                ends: dict[TopicPartition, int] = await consumer.end_offsets(
                     [TopicPartition(LOG.name, partition) for partition in partitions]
                 )
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable(f"Kafka cannot be asked for its log: {error}") from error
         finally:
             await _stop(consumer)
+        for partition, end in ends.items():
+            # A log that is lost from here on is noticed wherever we send to next.
+            self._last.setdefault((partition.topic, partition.partition), end - 1)
         return not any(ends.values())
 
     async def close(self) -> None:
@@ -112,5 +118,5 @@ async def _stop(client: Any) -> None:
     try:
         async with asyncio.timeout(5):
             await client.stop()
-    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+    except (KafkaError, OSError, TimeoutError):
         logger.warning("a Kafka client did not stop in time")

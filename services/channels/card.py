@@ -39,7 +39,7 @@ class Card:
     approvers: tuple[str, ...]
     urgency: str
     reason: str | None
-    deadline: str
+    deadline: str | None
     time_left: str | None
     body: str | None
     details: Details
@@ -98,7 +98,7 @@ def make_card(
         approvers=tuple(_person(one) for one in view.approvers),
         urgency=view.urgency,
         reason=block(view.reason, MOST_REASON) or None if view.reason else None,
-        deadline=_time(view.expires_at),
+        deadline=_time(view.expires_at) if shown == "open" else None,
         time_left=_span(view.expires_at - now) if shown == "open" else None,
         body=body,
         details=details(view.payload),

@@ -24,10 +24,10 @@ def _lines(card: Card) -> Iterator[str]:
     yield _indented(card.status)
     yield ""
     yield f"Asked by: {card.requester}"
-    yield f"Waits for: {', '.join(card.approvers)}"
+    yield f"Approvers: {', '.join(card.approvers)}"
     yield f"Urgency: {card.urgency}"
-    left = f" ({card.time_left} left when this was written)" if card.time_left else ""
-    yield f"Answer by: {card.deadline}{left}"
+    if card.deadline:
+        yield f"Answer by: {card.deadline} ({card.time_left} left when this was written)"
     if card.reason:
         yield f"Why: {_indented(card.reason)}"
     yield ""

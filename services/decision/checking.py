@@ -23,6 +23,9 @@ def checked(observation: Observation) -> Observation:
     """
     for field in ("workspace", "source", "record_id"):
         _word(getattr(observation, field), field)
+    if "/" in observation.source:
+        # It stands before the record's id in the key that names the record.
+        raise Unreadable("source: must not hold a slash")
     if observation.revision:
         _word(observation.revision, "revision")
     if observation.settled_by:

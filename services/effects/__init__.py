@@ -7,7 +7,7 @@ from datetime import datetime
 from events.store.database import Database
 from events.store.named_sql import statements
 
-LEASE_S = 60.0
+LEASE_S = 30.0
 """How long whoever took an effect may be at it before somebody else tries."""
 
 

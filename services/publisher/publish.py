@@ -58,6 +58,12 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        try:
+            await self._run()
+        finally:
+            self.failing = None  # who does not lead has nothing that fails
+
+    async def _run(self) -> None:
         attempt = 0
         while True:
             try:

@@ -11,6 +11,7 @@ from events.store import Unavailable
 from projections.queries import Change
 
 TICK_S = 0.025
+PAUSE_S = 1.0
 HELD_BACK = timedelta(seconds=2)
 """How long a change waits for the queue to show it, before watchers hear of it all the same."""
 WATCHED = 1000
@@ -80,17 +81,24 @@ class Broadcast:
         while True:
             await self._somebody.wait()
             try:
-                await self._follow()
+                head = await self._tail.head()
             except Unavailable as error:
-                # Whoever waits reads the store when the time is over: nothing is lost by a pause.
                 logger.warning("%s", error)
-                await asyncio.sleep(1)
+                await asyncio.sleep(PAUSE_S)
+            else:
+                await self._follow(head)
 
-    async def _follow(self) -> None:
-        woken = shown = await self._tail.head()
+    async def _follow(self, head: int) -> None:
+        woken = shown = head
         self._wake_all()
         while self._waiting or self._watchers:
-            changes = await self._tail.after(min(woken, shown))
+            try:
+                changes = await self._tail.after(min(woken, shown))
+            except Unavailable as error:
+                # It goes on from the same place: nothing is missed by a pause.
+                logger.warning("%s", error)
+                await asyncio.sleep(PAUSE_S)
+                continue
             for change in changes:
                 if change.seq > woken and change.type in FINAL_TYPES:
                     self._wake(change)

@@ -56,7 +56,7 @@ def test_the_text_says_it_all_in_lines() -> None:
         "Waiting for you. Approve or reject it in Placet.\n"
         "\n"
         "Asked by: Jane Doe (jane.doe@example.com)\n"
-        "Waits for: Amara (amara@example.com)\n"
+        "Approvers: Amara (amara@example.com)\n"
         "Urgency: high\n"
         "Answer by: 2026-12-20 17:00 UTC (29 days left when this was written)\n"
         "Why: Client visit\n"
@@ -116,6 +116,8 @@ def test_only_an_open_card_asks_for_an_answer() -> None:
     assert "Approve or reject in Placet" in html(card_of())
     settled = html(card_of(view(status="expired")))
     assert "Approve or reject" not in settled
+    assert "Answer by" not in settled
+    assert "Answer by" not in text(card_of(view(status="expired")))
     assert "Open in Placet" in settled
 
 

@@ -1,5 +1,6 @@
 """Makes commands and facts at random, of few people and revisions, so that they meet."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -157,6 +158,25 @@ def commands(
     )
 
 
+def about_one_record(first: RequestApproval, rest: list[Command]) -> list[Command]:
+    """Make everything that is seen later be seen of the record that the life began with."""
+
+    def seen(ask: RequestApproval) -> RequestApproval:
+        source = first.about.source and replace(first.about.source, revision=ask.about.revision)
+        return replace(ask, about=replace(ask.about, source=source))
+
+    orders: list[Command] = [first]
+    for order in rest:
+        match order:
+            case RequestApproval():
+                orders.append(seen(order))
+            case ObservePending() | ReviseInWriteBack():
+                orders.append(replace(order, ask=seen(order.ask)))
+            case _:
+                orders.append(order)
+    return orders
+
+
 def life(orders: list[Command]) -> list[ApprovalEvent]:
     """What a sequence of commands leads to, refusals left out."""
     facts: list[ApprovalEvent] = []
@@ -177,7 +197,7 @@ def lives(
 ) -> st.SearchStrategy[list[ApprovalEvent]]:
     """Whole histories as the core makes them, beginning with an ask."""
     return st.builds(
-        lambda first, rest: life([first, *rest]),
+        lambda first, rest: life(about_one_record(first, rest)),
         asks(bodies),
         st.lists(commands(bodies), max_size=length),
     )

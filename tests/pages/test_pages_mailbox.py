@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 
+from services.channels.card import Shown
 from services.channels.outbox import Message
 from services.queue.pages.mailbox import linked
 from tests.pages.conftest import browser_of
@@ -14,21 +15,25 @@ from tests.pages.reader import read
 SENT = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
 
 
-def message(message_id: str = "m1", **more: str) -> Message:
-    fields = {
-        "approval_id": "0" * 27,
-        "approver": "john.smith@example.com",
-        "subject": "To approve: <b>chairs</b>",
-        "body_text": "See http://127.0.0.1:8080/approvals/1. <script>",
-        "body_html": "<h1>Chairs</h1><script>alert(1)</script>",
-        "shown": "open",
-    } | more
-    return Message(message_id=message_id, sent_at=SENT, updated_at=SENT, **fields)
+def message(
+    message_id: str = "m1", subject: str = "To approve: <b>chairs</b>", shown: Shown = "open"
+) -> Message:
+    return Message(
+        message_id=message_id,
+        approval_id="0" * 27,
+        approver="john.smith@example.com",
+        subject=subject,
+        body_text="See http://127.0.0.1:8080/approvals/1. <script>",
+        body_html="<h1>Chairs</h1><script>alert(1)</script>",
+        shown=shown,
+        sent_at=SENT,
+        updated_at=SENT,
+    )
 
 
 @pytest.mark.parametrize("shown", ["open", "superseded", "settled"])
 async def test_the_list_tells_to_whom_what_when_and_how_it_stands(
-    placet: Placet, nobody: httpx2.AsyncClient, shown: str
+    placet: Placet, nobody: httpx2.AsyncClient, shown: Shown
 ) -> None:
     placet.mail.put(message(shown=shown))
     page = read((await nobody.get("/mailbox")).text)

@@ -1,9 +1,10 @@
 """What an open page is told of, and when that ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -69,15 +70,15 @@ class Reader:
         }
         self.task = asyncio.create_task(placet.app(scope, self._receive, self._send))
 
-    async def _receive(self) -> dict[str, object]:
+    async def _receive(self) -> MutableMapping[str, Any]:
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
-    async def _send(self, message: dict[str, object]) -> None:
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self.status.set_result(int(str(message["status"])))
+            self.status.set_result(message["status"])
         else:
-            self.parts.put_nowait(bytes(message.get("body", b"")))  # type: ignore[call-overload]
+            self.parts.put_nowait(message.get("body", b""))
 
     async def next(self) -> bytes:
         async with asyncio.timeout(PATIENCE_S):

@@ -54,7 +54,8 @@ class Queue:
         self.records[record_id] = Known(approval_id=f"a-{record_id}", status=status, **given)
 
     async def pending(self, workspace: str, source: str) -> Mapping[str, Known]:
-        return {name: one for name, one in self.records.items() if one.status == "pending"}
+        # Some that are being decided too: a queue need not be exact about it.
+        return {name: one for name, one in self.records.items() if not one.final}
 
     async def of(
         self, workspace: str, source: str, record_ids: Sequence[str]

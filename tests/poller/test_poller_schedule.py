@@ -174,6 +174,28 @@ async def test_a_lease_is_renewed_during_a_long_pass(desk: Desk, checkpoints: Ch
         await until(lambda: desk.queue.published)
 
 
+async def test_a_pass_is_cut_off_when_its_lease_is_lost(
+    desk: Desk, checkpoints: Checkpoints
+) -> None:
+    started, cut = asyncio.Event(), asyncio.Event()
+
+    async def stuck(record_id: str) -> Any:
+        started.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            cut.set()
+
+    desk.source.read = stuck  # type: ignore[method-assign]
+    desk.queue.knows("r1")
+    async with running(poller(desk, checkpoints, lease_ttl=0.3)):
+        await started.wait()
+        await checkpoints.release("w1", "acme", "p1")
+        assert await checkpoints.lease("w1", "acme", "thief", 5) is not None
+        async with asyncio.timeout(1):
+            await cut.wait()
+
+
 async def test_an_expired_lease_cannot_be_written_through(checkpoints: Checkpoints) -> None:
     await checkpoints.lease("w1", "acme", "p1", 0.05)
     await asyncio.sleep(0.1)

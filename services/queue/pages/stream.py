@@ -1,7 +1,7 @@
 """Tells a page what changed while it is open, so that it asks for it anew."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 from starlette.responses import StreamingResponse
@@ -51,7 +51,7 @@ class Streams:
             },
         )
 
-    async def _events(self, workspace: str) -> AsyncIterator[bytes]:
+    async def _events(self, workspace: str) -> AsyncGenerator[bytes, None]:
         self._open += 1
         closed = asyncio.create_task(self._closing.wait())
         try:
