@@ -53,7 +53,7 @@ async def rebuild(dsn: str, *, told: Told = lambda _done, _all: None) -> int:
         if not await owner.fetchval("SELECT pg_try_advisory_lock($1::bigint)", LOCK):
             raise RebuildRunning("A rebuild of the read models is already running.")
         # Whatever is not in the log yet stands behind this place of it.
-        head = await owner.fetchrow("SELECT xid::text, position FROM log_head")
+        head = await owner.fetchrow(statements("projections", "rebuild.sql")["head"])
         for table in TABLES:
             await owner.execute(f"DROP TABLE IF EXISTS {table}_next")
             await owner.execute(f"CREATE TABLE {table}_next (LIKE {table} INCLUDING ALL)")
@@ -77,12 +77,12 @@ async def _fill(
     told: Told,
 ) -> int:
     """Read and fold the next batch while the one before it is being copied."""
-    total: int = await reader.fetchval("SELECT count(*) FROM events")
+    sql = statements("projections", "rebuild.sql")
+    total: int = await reader.fetchval(sql["total"])
     done = 0
     carried: list[asyncpg.Record] = []
     place = ("", "", 0)
     copying: asyncio.Task[None] | None = None
-    sql = statements("projections", "rebuild.sql")
     while True:
         rows = await reader.fetch(sql["streams"], *place, BATCH)
         whole, carried = _whole_streams([*carried, *rows], last=len(rows) < BATCH)

@@ -1,3 +1,11 @@
+-- name: head
+-- How far the log reaches, in the safe order.
+SELECT xid::text, position FROM log_head;
+
+-- name: total
+-- How many events there are to read.
+SELECT count(*) FROM events;
+
 -- name: streams
 -- The next events in order of approval.
 SELECT workspace, approval_id, version, type, schema_version, data, command_id, recorded_at

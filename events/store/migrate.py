@@ -9,6 +9,7 @@ import asyncpg
 
 from events.store import Unavailable
 from events.store.database import UNREACHABLE, Connection
+from events.store.named_sql import statements
 
 LOCK = 0x504C_4143_4554
 """The advisory lock ("PLACET") that lets one migration run at a time."""
@@ -55,24 +56,18 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
     except UNREACHABLE as error:
         raise Unavailable(f"Postgres cannot be reached: {error}") from error
     try:
-        await connection.execute("SELECT pg_advisory_lock($1::bigint)", LOCK)
-        await connection.execute(
-            "CREATE SCHEMA IF NOT EXISTS placet;"
-            "CREATE TABLE IF NOT EXISTS placet.migrations ("
-            "package text, name text, digest text NOT NULL,"
-            "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (package, name))"
-        )
-        missing = await _missing(connection)
+        sql = statements("events.store", "migrate.sql")
+        await connection.execute(sql["begin"], LOCK)
+        await connection.execute(sql["schema"])
+        await connection.execute(sql["table"])
+        missing = await _missing(connection, newer=False)
         for migration in missing:
             told(f"{migration.package}: {migration.name}")
             async with connection.transaction():
                 await connection.execute("SET LOCAL search_path = placet")
                 await connection.execute(migration.sql)
                 await connection.execute(
-                    "INSERT INTO placet.migrations (package, name, digest) VALUES ($1, $2, $3)",
-                    migration.package,
-                    migration.name,
-                    migration.digest,
+                    sql["done"], migration.package, migration.name, migration.digest
                 )
         return len(missing)
     except asyncpg.InsufficientPrivilegeError as error:
@@ -85,25 +80,30 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
 
 
 async def pending(dsn: str) -> list[str]:
-    """Return the names of the migrations that the database still lacks."""
+    """Return the names of the migrations that the database still lacks.
+
+    One that is ahead lacks nothing: each release's migrations are safe beside the release before,
+    whose replicas go on, and start again, while a new one is rolled out.
+    Raises `Refused` when an applied file was changed since, `Unavailable` when Postgres is away.
+    """
     try:
         connection: Connection = await asyncpg.connect(dsn, timeout=10)
     except UNREACHABLE as error:
         raise Unavailable(f"Postgres cannot be reached: {error}") from error
     try:
-        return [migration.name for migration in await _missing(connection)]
+        return [migration.name for migration in await _missing(connection, newer=True)]
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         return [migration.name for migration in migrations()]
     finally:
         await connection.close(timeout=5)
 
 
-async def _missing(connection: Connection) -> list[Migration]:
-    rows = await connection.fetch("SELECT package, name, digest FROM placet.migrations")
+async def _missing(connection: Connection, *, newer: bool) -> list[Migration]:
+    rows = await connection.fetch(statements("events.store", "migrate.sql")["applied"])
     applied = {(row["package"], row["name"]): row["digest"] for row in rows}
     known = migrations()
     foreign = applied.keys() - {(one.package, one.name) for one in known}
-    if foreign:
+    if foreign and not newer:
         names = ", ".join(sorted(name for _, name in foreign))
         raise Refused(f"The database is of a newer release ({names}): install that one.")
     for one in known:

@@ -77,16 +77,17 @@ async def test_a_file_that_was_changed_after_it_was_applied_is_refused(dsn: str)
             await check(dsn)
 
 
-async def test_a_database_of_a_newer_release_is_refused(dsn: str) -> None:
+async def test_an_older_release_runs_on_a_newer_database_but_does_not_migrate_it(dsn: str) -> None:
+    """While a release is rolled out, a replica of the one before may have to start again."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(
         "INSERT INTO placet.migrations (package, name, digest)"
         " VALUES ('events.store', '0099_later.sql', 'd')"
     )
     await connection.close()
-    for check in (migrate, pending):
-        with pytest.raises(Refused, match=r"newer release \(0099_later\.sql\)"):
-            await check(dsn)
+    with pytest.raises(Refused, match=r"newer release \(0099_later\.sql\)"):
+        await migrate(dsn)
+    assert await pending(dsn) == []
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(
