@@ -82,6 +82,7 @@ async def test_duplicates_and_any_order_end_at_the_rows_of_the_store(
     world: World, given_histories: list[list[ApprovalEvent]], dice: random.Random
 ) -> None:
     workspace = f"w-{secrets.token_hex(6)}"
+    await reconcile(world)  # an example that ran out of dice left its streams half delivered
     streams = await keep_all(world, workspace, given_histories)
     for batch in deliveries(streams, dice, drop=0):
         await world.read_models.apply(batch)
