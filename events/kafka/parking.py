@@ -46,7 +46,11 @@ class Parking:
         """Keep a Kafka message; the same one again only counts its attempts."""
         message = rejected.message
         value = (message.value or b"")[:MAX_VALUE]
-        headers = [[name, (data or b"").hex()] for name, data in message.headers]
+        # Postgres keeps no NUL in a text, and a name that it refused would be parked never.
+        headers = [
+            [name.replace("\0", "\N{REPLACEMENT CHARACTER}"), (data or b"").hex()]
+            for name, data in message.headers
+        ]
         async with self._database.connection() as connection:
             await connection.execute(
                 self._sql["park"],

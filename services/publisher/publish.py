@@ -21,6 +21,8 @@ IDLE_S = 0.02
 QUIET_AFTER_S = 2.0
 QUIET_S = 0.1
 """How often the store is asked when nothing has happened for a while: a laptop wants its rest."""
+LOOK_EVERY_S = 1.0
+"""How often a publisher with nothing to do looks whether somebody else moved the log."""
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 logger = logging.getLogger(__name__)
@@ -83,9 +85,14 @@ class Publisher:
     async def _publish(self, producer: Producer) -> None:
         self.published, self.head = await self._log.progress()
         clock = asyncio.get_running_loop().time
-        last = clock()
+        looked = last = clock()
         while True:
             moved = await self.step(producer)
+            if not moved and clock() - looked >= LOOK_EVERY_S:
+                # A leader that is being replaced, or a statement of ours whose answer was lost,
+                # may have logged what we did not count.
+                self.published, self.head = await self._log.progress()
+                looked = clock()
             if moved:
                 last = clock()
                 await asyncio.sleep(0 if moved >= BATCH else BUSY_S)
@@ -96,7 +103,7 @@ class Publisher:
         """Sequence and publish one batch and return its size; raises `Unavailable`."""
         moved = await self._log.sequence(BATCH)
         self.head += moved
-        if self.published >= self.head:
+        if not moved and self.published >= self.head:
             return 0
         batch = await self._log.after(self.published, BATCH)
         if not batch:
@@ -105,6 +112,7 @@ class Publisher:
         await producer.send(_messages(batch))
         if await self._log.move_cursor(self.published, batch[-1].seq):
             self.published = batch[-1].seq
+            self.head = max(self.head, self.published)
         else:
             # Another publisher is at it: what it published is published, and ours came twice.
             self.published, self.head = await self._log.progress()

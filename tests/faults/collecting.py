@@ -24,7 +24,7 @@ from tests.faults.evidence import (
 )
 from tests.faults.told import Told
 
-QUIET_S = 25.0
+QUIET_S = 40.0
 LOOK_EVERY_S = 0.2
 READ_S = 20.0
 
@@ -93,7 +93,7 @@ async def collect(
             store=[_recorded(row) for row in await connection.fetch("TABLE placet.events")],
             log=await _log(connection),
             chain=await _chain(dsn),
-            topics=await read_topics(bootstrap, [LOG.name, *PUBLIC]),
+            topics=await read_topics(bootstrap, [LOG.name, *PUBLIC], poison),
             listed=[
                 Listed(**row)
                 for row in await connection.fetch(
@@ -122,15 +122,27 @@ async def collect(
         await connection.close(timeout=5)
 
 
-async def read_topics(bootstrap: str, topics: Sequence[str]) -> list[Published]:
+async def read_topics(
+    bootstrap: str,
+    topics: Sequence[str],
+    poison: frozenset[tuple[str, int, int]] = frozenset(),
+) -> list[Published]:
     """Read topics from their beginning to their end, with a consumer that belongs to no group."""
-    return [_published(record) for record in await read_records(bootstrap, topics)]
+    return [
+        _published(record)
+        for record in await read_records(bootstrap, topics)
+        if (record.topic, record.partition, record.offset) not in poison
+    ]
 
 
 async def read_records(bootstrap: str, topics: Sequence[str]) -> list[Any]:
     """Return the messages of some topics as the Kafka client gives them."""
+    # Not `seek_to_beginning`: a reset to the end that is under way already would win over it.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=50
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
     )
     found: list[Any] = []
     try:
@@ -143,7 +155,6 @@ async def read_records(bootstrap: str, topics: Sequence[str]) -> list[Any]:
             ]
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
-            await consumer.seek_to_beginning(*places)
             while [one for one in places if await consumer.position(one) < ends[one]]:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += records

@@ -1,6 +1,7 @@
 """What a fault test stands on: a Postgres and a broker that it may kill, both empty."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +32,24 @@ class Ground:
     folder: Path
 
     def deployment(
-        self, *names: str, dsn: str | None = None, kafka: str | None = None, **more: str
+        self,
+        *names: str,
+        dsn: str | None = None,
+        kafka: str | None = None,
+        programs: Mapping[str, Sequence[str]] | None = None,
+        **more: str,
     ) -> Deployment:
-        """Return services that are not started yet; `dsn` and `kafka` lead through a proxy."""
+        """Return services that are not started yet; `dsn` and `kafka` lead through a proxy.
+
+        See `Deployment` for `programs`; `more` are settings.
+        """
         environ = environment(
             dsn or self.dsn,
             kafka or self.broker.bootstrap,
             is_real=self.broker.is_real,
             **more,
         )
-        return Deployment(names, environ, self.folder)
+        return Deployment(names, environ, self.folder, programs)
 
     async def make_topics(self) -> None:
         """Make every topic that is missing."""

@@ -26,8 +26,12 @@ LOOK_EVERY_S = 0.1
 class Service:
     """One process of `placet run`; it keeps its port and its settings through every start."""
 
-    def __init__(self, name: str, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, environ: Mapping[str, str], folder: Path, program: Sequence[str] = ()
+    ) -> None:
         self.name = name
+        kind = name.partition("-")[0]  # "publisher-2" is a second publisher
+        self._program = tuple(program) or (str(PLACET), "run", kind)
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._log = folder / f"{name}.log"
@@ -46,11 +50,10 @@ class Service:
 
     async def start(self) -> Self:
         """Start the process; it is not ready yet."""
-        kind = self.name.partition("-")[0]  # "publisher-2" is a second publisher
         self._child = await Child.start(
             Command(
                 name=self.name,
-                argv=(sys.executable, str(PLACET), "run", kind),
+                argv=(sys.executable, *self._program),
                 log=self._log,
                 env=self._environ,
             )
@@ -105,11 +108,21 @@ class Service:
 class Deployment:
     """Services on one Postgres and one Kafka, used as `async with`: ready inside, ended after.
 
-    What a test raises is told together with the end of each log.
+    `programs` are what to run instead of `placet run`, by the service's name. What a test raises is
+    told together with the end of each log.
     """
 
-    def __init__(self, names: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
-        self._services = {name: Service(name, environ, folder) for name in names}
+    def __init__(
+        self,
+        names: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        programs: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        others = programs or {}
+        self._services = {
+            name: Service(name, environ, folder, others.get(name, ())) for name in names
+        }
 
     def __getitem__(self, name: str) -> Service:
         return self._services[name]
