@@ -105,7 +105,7 @@ class Queries:
     async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
         """Return what waits for an approver, most urgent first, then oldest; raises `BadCursor`."""
         urgency, approval_id = _place(cursor, 2) if cursor is not None else ("-1", "")
-        if not urgency.removeprefix("-").isdigit():
+        if urgency != "-1" and not (len(urgency) == 1 and urgency.isdigit()):
             raise BadCursor("This cursor is none that we gave. Begin again without one.")
         async with self._database.workspace(workspace) as connection:
             row = await connection.fetchrow(

@@ -38,6 +38,8 @@ from services.publisher.publish import Publisher
 from services.queue.api import queue_router
 from services.queue.broadcast import Broadcast
 from services.queue.pages.routes import make_pages, pages_router
+from services.queue.streams import Streams
+from services.queue.waits import Waits
 from services.web.app import authenticated
 
 DECIDING = 200
@@ -73,12 +75,14 @@ def wire_queue(parts: Parts) -> None:
     queries = Queries(parts.app_db, parts.store)
     broadcast = Broadcast(Changes(parts.worker_db))
     parts.supervisor.start("broadcast", broadcast.run)
-    parts.routers.append(queue_router(queries, broadcast, authenticated(parts.keys)))
+    # A server waits for its open answers to end before it goes down, and these two kinds end
+    # only when they are told to.
+    streams = Streams(broadcast, parts.closing)
+    waits = Waits(queries, broadcast, parts.closing)
+    parts.routers.append(queue_router(queries, waits, streams, authenticated(parts.keys)))
     pages = make_pages(queries, parts.sessions, now)
     mailbox = Mailbox(parts.app_db)
-    parts.routers.append(
-        pages_router(pages, queries, mailbox, broadcast, parts.sessions, now, parts.closing)
-    )
+    parts.routers.append(pages_router(pages, queries, mailbox, streams, parts.sessions, now))
 
 
 def wire_publisher(parts: Parts) -> None:

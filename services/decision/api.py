@@ -13,7 +13,7 @@ from projections.approval_view import ApprovalView, encode_view
 from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.asking import MAX_KEY, Asking, approval_decoder, fingerprint, new_command_id
 from services.web.app import problems, require
-from services.web.bodies import read_body, read_json
+from services.web.bodies import read_json, read_json_body
 from services.web.emails import NotAnAddress, email
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
@@ -68,14 +68,14 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         responses={
             201: shows("Asked; the ask is durable."),
             200: shows("The same key and body again."),
-            **problems(413, 422),
+            **problems(413, 415, 422),
         },
         openapi_extra=takes("ApprovalBody", [IDEMPOTENCY_KEY]),
     )
     async def ask(request: Request, principal: Principal = caller) -> Response:
         require(principal, "approvals:request")
         key = idempotency_key(request)
-        body = await read_body(request)
+        body = await read_json_body(request)
         asked = await asking.ask(
             principal.workspace,
             read_json(body, approval_decoder),
@@ -91,13 +91,13 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         responses={
             200: shows("Final."),
             202: shows("The answer is safe and on its way to the source."),
-            **problems(404, 409, 413, 422),
+            **problems(404, 409, 413, 415, 422),
         },
         openapi_extra=takes("DecisionBody"),
     )
     async def decide(request: Request, approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:decide")
-        body = read_json(await read_body(request), _decisions)
+        body = read_json(await read_json_body(request), _decisions)
         outcome = ANSWERS.get(body.decision.strip().lower())
         if outcome is None:
             raise Invalid(
@@ -124,14 +124,14 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
     @router.post(
         "/approvals/{approval_id}/withdraw",
         summary="Recall an ask",
-        responses={200: shows("Withdrawn."), **problems(404, 409, 413, 422)},
+        responses={200: shows("Withdrawn."), **problems(404, 409, 413, 415, 422)},
         openapi_extra=takes("WithdrawBody"),
     )
     async def withdraw(
         request: Request, approval_id: str, principal: Principal = caller
     ) -> Response:
         require(principal, "approvals:request")
-        body = read_json(await read_body(request) or b"{}", _withdrawals)
+        body = read_json(await read_json_body(request) or b"{}", _withdrawals)
         try:
             view = await answering.withdraw(
                 principal.workspace,
@@ -148,7 +148,10 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         "/approvals/{approval_id}/comments",
         status_code=201,
         summary="Comment",
-        responses={201: shows("The comment stands in the history."), **problems(404, 413, 422)},
+        responses={
+            201: shows("The comment stands in the history."),
+            **problems(404, 413, 415, 422),
+        },
         openapi_extra=takes("CommentBody", [IDEMPOTENCY_KEY]),
     )
     async def comment(
@@ -156,7 +159,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
     ) -> Response:
         require(principal, "approvals:request")
         key = idempotency_key(request)
-        body = read_json(await read_body(request), _comments)
+        body = read_json(await read_json_body(request), _comments)
         try:
             view = await answering.comment(
                 principal.workspace,

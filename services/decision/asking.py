@@ -1,9 +1,11 @@
 """Asks for an approval: checks what came in, makes the command, and keeps each ask once."""
 
 import hashlib
+import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Annotated, Any
 
 import msgspec
@@ -24,6 +26,9 @@ LONGEST = timedelta(days=366)
 MAX_APPROVERS = 50
 MAX_KEY = 255
 FIRST_REVISION = "1"
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_THREE_DIGITS = ["".join(digits) for digits in product(_BASE62, repeat=3)]
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
@@ -167,8 +172,11 @@ def ask_command(body: ApprovalBody, *, asked_by: str, now: datetime) -> RequestA
 
 
 def _approvers(given: Sequence[str | PersonBody]) -> tuple[Person, ...]:
-    people = [_person(one, f"/approvers/{place}") for place, one in enumerate(given)]
-    return tuple({person.email: person for person in reversed(people)}.values())[::-1]
+    people: dict[str, Person] = {}
+    for place, one in enumerate(given):
+        person = _person(one, f"/approvers/{place}")
+        people.setdefault(person.email, person)
+    return tuple(people.values())
 
 
 def _person(given: str | PersonBody, pointer: str) -> Person:
@@ -217,9 +225,19 @@ def fingerprint(body: bytes) -> str:
 
 def new_approval_id(now: datetime) -> str:
     """Return a KSUID: 27 characters that sort by time, to four milliseconds."""
-    return str(KsuidMs(now))
+    return _text(KsuidMs(now))
 
 
 def new_command_id() -> str:
     """Return an id for a command that is not repeated."""
-    return str(KsuidMs())
+    return _text(KsuidMs())
+
+
+def _text(identifier: KsuidMs) -> str:
+    """Return what `str` would, a third as slow: each ask has two of these."""
+    number = int.from_bytes(bytes(identifier), "big")
+    digits = []
+    for _ in range(KsuidMs.BASE62_LENGTH // 3):
+        number, digit = divmod(number, len(_THREE_DIGITS))
+        digits.append(_THREE_DIGITS[digit])
+    return "".join(reversed(digits))

@@ -1,18 +1,17 @@
 """The calls that read: what waits for whom, one approval, its history, and what changes."""
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from projections.approval_view import OPEN, Status, decode_view
+from projections.approval_view import Status, decode_view
 from projections.queries import MOST, PAGE, BadCursor, Docs, Filters, Queries
-from services.queue.broadcast import Broadcast, Watcher
+from services.queue.streams import HEARTBEAT_S, LASTS_S, MEDIA_TYPE, Streams
+from services.queue.waits import Waits
 from services.web.app import problems, require
 from services.web.bodies import plain
 from services.web.emails import NotAnAddress, email
@@ -22,16 +21,26 @@ from services.web.problems import Invalid, Problem
 Authenticate = Callable[[Request], Awaitable[Principal]]
 
 LONGEST_WAIT_S = 60
-HEARTBEAT_S = 15.0
 JSON = "application/json"
 
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Text = Annotated[str | None, Query(max_length=254)]
 Cursor = Annotated[str | None, Query(max_length=200)]
-_ids = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder()
+STREAM = (
+    "One `changed` event for each change, once the queue shows it: `id` is its place in the log, "
+    "`data` a JSON object with the approval's `id`, the event's `type` and its `version`. "
+    "`missed` means that something changed that was not told: read everything anew. It comes "
+    "first for a reader that sends `Last-Event-ID`, because nothing is told again, and last for "
+    "one that fell behind, whose stream then ends. "
+    f"A comment comes every {HEARTBEAT_S:.0f} s. The stream ends after {LASTS_S / 60:.0f} minutes "
+    "and when the server stops: come again then, and read everything anew."
+)
 
 
-def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authenticate) -> APIRouter:
+def queue_router(
+    queries: Queries, waits: Waits, streams: Streams, authenticate: Authenticate
+) -> APIRouter:
     """Return the routes of the queue service."""
     router = APIRouter(prefix="/v1", tags=["read"])
     caller = Depends(authenticate)
@@ -43,6 +52,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         response_class=Response,
     )
     async def approvals(
+        request: Request,
         principal: Principal = caller,
         *,
         status: Status | None = None,
@@ -55,6 +65,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         cursor: Cursor = None,
     ) -> Response:
         require(principal, "approvals:read")
+        _refuse_others(request, *Filters.__slots__, "limit", "cursor")
         filters = Filters(
             status=status,
             approver=_address(approver, "approver"),
@@ -74,6 +85,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         response_class=Response,
     )
     async def queue(
+        request: Request,
         principal: Principal = caller,
         *,
         approver: Text = None,
@@ -81,6 +93,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         cursor: Cursor = None,
     ) -> Response:
         require(principal, "approvals:read")
+        _refuse_others(request, "approver", "limit", "cursor")
         whose = _address(approver, "approver") or principal.email
         docs = await _page(queries.queue(principal.workspace, whose, limit=limit, cursor=cursor))
         return _json(
@@ -109,7 +122,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         entries = await queries.history(principal.workspace, _possible(approval_id))
         if not entries:
             raise _not_found()
-        return _json(_ids.encode({"data": entries}))
+        return _json(_encoder.encode({"data": entries}))
 
     @router.get(
         "/approvals/{approval_id}/links",
@@ -120,7 +133,7 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
     async def links(approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
         view = decode_view(await _doc(queries, principal, approval_id))
-        return _json(_ids.encode({"data": view.links}))
+        return _json(_encoder.encode({"data": view.links}))
 
     @router.get(
         "/approvals/{approval_id}/wait",
@@ -129,33 +142,26 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
         response_class=Response,
     )
     async def wait(
+        request: Request,
         approval_id: str,
         principal: Principal = caller,
         *,
         timeout: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S)] = 30,
     ) -> Response:
         require(principal, "approvals:read")
-        until = time.monotonic() + timeout
-        with broadcast.waiting_for(principal.workspace, _possible(approval_id)) as final:
-            while True:
-                final.clear()
-                doc = await _doc(queries, principal, approval_id)
-                left = until - time.monotonic()
-                if left <= 0 or decode_view(doc).status not in OPEN:
-                    return _json(doc)
-                try:
-                    async with asyncio.timeout(left):
-                        await final.wait()
-                except TimeoutError:
-                    continue
+        _refuse_others(request, "timeout")
+        doc = await waits.final(principal.workspace, _possible(approval_id), timeout)
+        if doc is None:
+            raise _not_found()
+        return _json(doc)
 
     @router.get(
         "/stream",
         summary="What changes, as server-sent events",
         responses={
             200: {
-                "description": "One `changed` event each, with id, type, version and status.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": STREAM,
+                "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
             },
             **problems(),
         },
@@ -163,35 +169,9 @@ def queue_router(queries: Queries, broadcast: Broadcast, authenticate: Authentic
     )
     async def stream(request: Request, principal: Principal = caller) -> StreamingResponse:
         require(principal, "approvals:read")
-        events = changes(broadcast, principal.workspace, request)
-        return StreamingResponse(
-            events,
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        return streams.response(principal.workspace, request)
 
     return router
-
-
-async def changes(broadcast: Broadcast, workspace: str, request: Request) -> AsyncIterator[bytes]:
-    """Yield a workspace's changes as server-sent events until the reader goes away."""
-    with broadcast.watching(workspace) as watcher:
-        yield b"retry: 2000\n\n"
-        while not await request.is_disconnected():
-            yield await _next_event(watcher)
-
-
-async def _next_event(watcher: Watcher) -> bytes:
-    if watcher.missed:
-        watcher.missed = False
-        return b"event: missed\ndata: {}\n\n"
-    try:
-        async with asyncio.timeout(HEARTBEAT_S):
-            change = await watcher.changes.get()
-    except TimeoutError:
-        return b": still here\n\n"
-    data = {"id": change.approval_id, "type": change.type, "version": change.version}
-    return b"id: %d\nevent: changed\ndata: %s\n\n" % (change.seq, _ids.encode(data))
 
 
 async def _doc(queries: Queries, principal: Principal, approval_id: str) -> str:
@@ -206,6 +186,17 @@ async def _page(page: Awaitable[Docs]) -> Docs:
         return await page
     except BadCursor as error:
         raise Invalid(f"cursor: {error}", pointer="/cursor") from error
+
+
+def _refuse_others(request: Request, *known: str) -> None:
+    """Raise 422 for a parameter that is not known: a filter misspelt would show too much."""
+    for name in request.query_params:
+        if name not in known:
+            shown = name[:100]
+            raise Invalid(
+                f"{shown}: there is no such parameter; there is {', '.join(known)}.",
+                pointer=f"/{shown}",
+            )
 
 
 def _possible(approval_id: str) -> str:

@@ -34,11 +34,15 @@ class Tail(Protocol):
 
 
 class Watcher:
-    """The changes of one workspace, for one reader; `missed` is set when it fell too far behind."""
+    """The changes of one workspace, for one reader.
+
+    `followed` is set from when on every change is told, `missed` once one was not.
+    """
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
         self.changes: asyncio.Queue[Change] = asyncio.Queue(WATCHED)
+        self.followed = asyncio.Event()
         self.missed = False
 
 
@@ -50,6 +54,7 @@ class Broadcast:
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._watchers: set[Watcher] = set()
         self._somebody = asyncio.Event()
+        self._following = False
 
     @contextmanager
     def waiting_for(self, workspace: str, approval_id: str) -> Iterator[asyncio.Event]:
@@ -69,6 +74,8 @@ class Broadcast:
     def watching(self, workspace: str) -> Iterator[Watcher]:
         """Lend a watcher of a workspace: it hears of a change once the queue shows it."""
         watcher = Watcher(workspace)
+        if self._following:
+            watcher.followed.set()
         self._watchers.add(watcher)
         self._somebody.set()
         try:
@@ -86,11 +93,22 @@ class Broadcast:
                 logger.warning("%s", error)
                 await asyncio.sleep(PAUSE_S)
             else:
-                await self._follow(head)
+                self._begin()
+                try:
+                    await self._follow(head)
+                finally:
+                    self._following = False
+
+    def _begin(self) -> None:
+        self._following = True
+        self._wake_all()
+        for watcher in self._watchers:
+            # One that is still there from before has not heard of what happened meanwhile.
+            watcher.missed = watcher.followed.is_set()
+            watcher.followed.set()
 
     async def _follow(self, head: int) -> None:
         woken = shown = head
-        self._wake_all()
         while self._waiting or self._watchers:
             try:
                 changes = await self._tail.after(min(woken, shown))

@@ -9,14 +9,22 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
-from events.store import Unavailable
+from events.store import Unavailable, VersionConflict
+from services.web.asyncapi import PATH as ASYNCAPI_PATH
+from services.web.asyncapi import asyncapi_router
 from services.web.keys import Keys, Principal
 from services.web.problems import Problem, answer_problem, problem_response, unavailable
 from services.web.scopes import Scope
 
 VERSION = "0.1.0"
-DESCRIPTION = "One approval queue for people, fed by business systems and by agents."
+DESCRIPTION = (
+    "One approval queue for people, fed by business systems and by agents. What it takes in and "
+    f"tells by Kafka is described at [{ASYNCAPI_PATH}]({ASYNCAPI_PATH}).\n\n"
+    "Errors are problem documents (RFC 9457) with a stable `code`; those of a field name it by a "
+    "JSON pointer. Any call may also answer 404 or 405 for an address or a method that is not here."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,20 +33,24 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def make_app(routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) -> FastAPI:
     """Return an application with these routers, its own OpenAPI document and no default errors."""
+    everything = (asyncapi_router(VERSION), *routers)
     app = FastAPI(
         title="Placet",
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # One address for each thing: another one is told so, and not sent on by a made-up URL.
+        redirect_slashes=False,
         exception_handlers={
             Problem: answer_problem,
             Unavailable: _answer_unavailable,
+            VersionConflict: _answer_busy,
             RequestValidationError: _answer_validation,
-            HTTPException: _answer_http,
+            HTTPException: _AnswerHttp(everything),
             Exception: _answer_unexpected,
         },
     )
-    for router in routers:
+    for router in everything:
         app.include_router(router)
     return app
 
@@ -46,6 +58,13 @@ def make_app(routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) 
 async def _answer_unavailable(_: Request, error: Exception) -> Response:
     logger.warning("%s", error)
     return problem_response(unavailable(str(error)))
+
+
+async def _answer_busy(request: Request, _: Exception) -> Response:
+    logger.warning("%s %s: others were faster each time", request.method, request.url.path)
+    return problem_response(
+        unavailable("Others change this approval at the same moment. Nothing was done; try again.")
+    )
 
 
 async def _answer_validation(_: Request, error: Exception) -> Response:
@@ -58,13 +77,39 @@ async def _answer_validation(_: Request, error: Exception) -> Response:
     return problem_response(Problem(422, "invalid", named or "invalid request", errors=found))
 
 
-async def _answer_http(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise TypeError(f"not an HTTP error: {error!r}")
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
-    return problem_response(
-        Problem(error.status_code, code, str(error.detail), headers=error.headers)
-    )
+class _AnswerHttp:
+    """Exception handler for what the framework refuses: no such address, no such method."""
+
+    def __init__(self, routers: Sequence[APIRouter]) -> None:
+        self._routers = routers
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise TypeError(f"not an HTTP error: {error!r}")
+        match error.status_code:
+            case 404:
+                problem = Problem(404, "not_found", "There is nothing at this address: see /docs.")
+            case 405:
+                allowed = ", ".join(sorted(self._methods(request)))
+                problem = Problem(
+                    405,
+                    "method_not_allowed",
+                    f"{request.method} is not for this address: use {allowed}.",
+                    headers={"Allow": allowed},
+                )
+            case status:
+                problem = Problem(status, "error", str(error.detail), headers=error.headers)
+        return problem_response(problem)
+
+    def _methods(self, request: Request) -> set[str]:
+        """Return what is allowed at an address: several services may serve it."""
+        return {
+            method
+            for router in self._routers
+            for route in router.routes
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+            for method in route.methods or ()
+        }
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
@@ -119,11 +164,16 @@ def problems(*statuses: int) -> Documented:
         status: {
             "description": "A problem document (RFC 9457) with a stable `code`.",
             "content": {"application/problem+json": {"schema": {"$ref": PROBLEM_REF}}},
+            "headers": _HEADERS.get(status, {}),
         }
         for status in (401, 403, 503, *statuses)
     }
 
 
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    503: {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
+}
 PROBLEM_REF = "#/components/schemas/Problem"
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -29,6 +29,7 @@ from services.decision.answering import Answering
 from services.decision.forms import forms_router
 from services.queue.broadcast import Broadcast
 from services.queue.pages.routes import make_pages, pages_router
+from services.queue.streams import Streams
 from services.web.app import make_app
 from services.web.session import Session, Sessions
 
@@ -309,6 +310,7 @@ class Placet:
         self.mail = Mailbox()
         self.closing = asyncio.Event()
         self.broadcast = Broadcast(self.world)
+        self.streams = Streams(self.broadcast, self.closing)
         self.sessions = Sessions(b"not a secret", dev_login=dev_login, secure=False)
         self.answering = Answering(self.world.store, self.world.source, self.world.clock)
         pages = make_pages(self.world, self.sessions, self.world.clock)
@@ -318,10 +320,9 @@ class Placet:
                     pages,
                     self.world,
                     self.mail,
-                    self.broadcast,
+                    self.streams,
                     self.sessions,
                     self.world.clock,
-                    self.closing,
                 ),
                 forms_router(self.answering, self.world, pages, self.sessions),
             ]

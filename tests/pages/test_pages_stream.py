@@ -11,9 +11,10 @@ import pytest
 import pytest_asyncio
 
 from projections.queries import Change
+from services.queue import streams
 from services.queue.broadcast import WATCHED, Broadcast
-from services.queue.pages import stream
-from services.queue.pages.stream import Streams
+from services.queue.streams import MISSED, STILL_HERE, Streams
+from services.web.problems import Problem
 from tests.pages.fakes import MARIA, Placet
 
 PATIENCE_S = 5
@@ -51,7 +52,7 @@ async def following(placet: Placet) -> AsyncIterator[Placet]:
 class Reader:
     """A browser that reads a stream over ASGI, and may go away."""
 
-    def __init__(self, placet: Placet, cookies: str) -> None:
+    def __init__(self, placet: Placet, cookies: str, **more: str) -> None:
         self.parts: asyncio.Queue[bytes] = asyncio.Queue()
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._gone = asyncio.Event()
@@ -64,7 +65,10 @@ class Reader:
             "path": "/inbox/stream",
             "raw_path": b"/inbox/stream",
             "query_string": b"",
-            "headers": [(b"cookie", cookies.encode())],
+            "headers": [
+                (b"cookie", cookies.encode()),
+                *((name.replace("_", "-").encode(), text.encode()) for name, text in more.items()),
+            ],
             "server": ("placet.test", 80),
             "client": ("127.0.0.1", 1),
         }
@@ -98,9 +102,8 @@ async def test_a_page_is_told_what_changed_and_no_more_than_that(following: Plac
     reader = Reader(following, cookies(following))
     assert await reader.next() == b"retry: 2000\n\n"
     approval_id = await following.world.ask("A secret title", approvers=[MARIA])
-    told = await reader.next()
-    assert told == (
-        b'event: changed\ndata: {"id":"%s","type":"approval.requested","version":1}\n\n'
+    assert await reader.next() == (
+        b'id: 1\nevent: changed\ndata: {"id":"%s","type":"approval.requested","version":1}\n\n'
         % approval_id.encode()
     )
     await reader.go_away()
@@ -116,64 +119,99 @@ async def test_a_stream_ends_when_the_server_goes_down(following: Placet) -> Non
     assert not following.broadcast._watchers
 
 
+async def test_no_stream_begins_when_the_server_goes_down(
+    placet: Placet, john: httpx2.AsyncClient
+) -> None:
+    placet.closing.set()
+    assert (await john.get("/inbox/stream")).status_code == 503
+
+
+async def test_a_stream_begins_only_once_the_log_is_followed(placet: Placet) -> None:
+    reader = Reader(placet, cookies(placet))
+    await asyncio.sleep(0.05)
+    assert not reader.status.done()
+    running = asyncio.create_task(placet.broadcast.run())
+    assert await reader.next() == b"retry: 2000\n\n"
+    await reader.go_away()
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_stream_of_a_log_that_cannot_be_followed_is_refused(
+    placet: Placet, john: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "FOLLOWED_WITHIN_S", 0.02)
+    answer = await john.get("/inbox/stream")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert not placet.broadcast._watchers
+
+
+async def test_a_reader_that_comes_back_is_told_to_read_everything_anew(following: Placet) -> None:
+    reader = Reader(following, cookies(following), last_event_id="7")
+    assert [await reader.next(), await reader.next()] == [b"retry: 2000\n\n", MISSED]
+    await reader.go_away()
+
+
 async def test_nobody_is_told_nothing(nobody: httpx2.AsyncClient) -> None:
     assert (await nobody.get("/inbox/stream")).status_code == 401
 
 
 async def test_another_workspace_s_changes_are_not_told() -> None:
     broadcast = Broadcast(NoTail())
-    events = Streams(broadcast, asyncio.Event(), heartbeat_s=0.05)._events("default")
-    await anext(events)
-    (watcher,) = broadcast._watchers
-    broadcast._show(change(workspace="other"))
-    assert await anext(events) == b": still here\n\n"
-    broadcast._show(change())
-    assert b"changed" in await anext(events)
-    assert watcher.changes.empty()
-    await events.aclose()
+    open_streams = Streams(broadcast, asyncio.Event(), heartbeat_s=0.05)
+    with open_streams.opened("default") as watcher:
+        events = open_streams.events(watcher)
+        await anext(events)
+        broadcast._show(change(workspace="other"))
+        assert await anext(events) == STILL_HERE
+        broadcast._show(change())
+        assert b"changed" in await anext(events)
+        assert watcher.changes.empty()
+        await events.aclose()
     assert not broadcast._watchers
 
 
 async def test_a_quiet_stream_says_that_it_is_there() -> None:
-    streams = Streams(Broadcast(NoTail()), asyncio.Event(), heartbeat_s=0.01)
-    events = streams._events("default")
-    assert [await anext(events) for _ in range(3)] == [
-        b"retry: 2000\n\n",
-        b": still here\n\n",
-        b": still here\n\n",
-    ]
-    await events.aclose()
+    open_streams = Streams(Broadcast(NoTail()), asyncio.Event(), heartbeat_s=0.01)
+    with open_streams.opened("default") as watcher:
+        events = open_streams.events(watcher)
+        assert [await anext(events) for _ in range(3)] == [
+            b"retry: 2000\n\n",
+            STILL_HERE,
+            STILL_HERE,
+        ]
+        await events.aclose()
 
 
-async def test_whoever_fell_behind_is_sent_away_to_read_everything_anew() -> None:
+async def test_whoever_fell_behind_is_told_so_and_sent_away_to_read_everything_anew() -> None:
     broadcast = Broadcast(NoTail())
-    events = Streams(broadcast, asyncio.Event())._events("default")
-    await anext(events)
-    for seq in range(WATCHED + 1):
-        broadcast._show(change(seq=seq))
-    assert [event async for event in events] == []
-    assert not broadcast._watchers
+    open_streams = Streams(broadcast, asyncio.Event())
+    with open_streams.opened("default") as watcher:
+        events = open_streams.events(watcher)
+        await anext(events)
+        for seq in range(WATCHED + 1):
+            broadcast._show(change(seq=seq))
+        assert [event async for event in events] == [MISSED]
 
 
 async def test_a_stream_lasts_its_time_and_is_then_asked_for_again() -> None:
-    streams = Streams(Broadcast(NoTail()), asyncio.Event(), heartbeat_s=0.02, lasts_s=0.03)
-    async with asyncio.timeout(PATIENCE_S):
-        events = [event async for event in streams._events("default")]
+    open_streams = Streams(Broadcast(NoTail()), asyncio.Event(), heartbeat_s=0.02, lasts_s=0.03)
+    with open_streams.opened("default") as watcher:
+        async with asyncio.timeout(PATIENCE_S):
+            events = [event async for event in open_streams.events(watcher)]
     assert events[0] == b"retry: 2000\n\n"
     assert len(events) <= 3
 
 
-async def test_no_more_streams_than_there_is_room_for(
-    placet: Placet, john: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "MOST_STREAMS", 1)
-    reader = Reader(placet, cookies(placet))
-    await reader.next()
-    assert (await john.get("/inbox/stream")).status_code == 503
-    await reader.go_away()
-    again = Reader(placet, cookies(placet))
-    assert await again.next() == b"retry: 2000\n\n"
-    await again.go_away()
+async def test_no_more_streams_than_there_is_room_for() -> None:
+    open_streams = Streams(Broadcast(NoTail()), asyncio.Event(), most=1)
+    with open_streams.opened("default"):
+        with pytest.raises(Problem) as refused, open_streams.opened("default"):
+            pytest.fail("there was no room")
+        assert refused.value.status == 503
+    with open_streams.opened("default") as watcher:
+        assert not watcher.missed
 
 
 async def test_asking_for_the_headers_opens_no_stream(

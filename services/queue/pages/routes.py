@@ -1,6 +1,5 @@
 """The addresses of the pages: GET and HEAD, which change nothing."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,15 +7,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.queue.broadcast import Broadcast
 from services.queue.pages.assets import Assets
 from services.queue.pages.inbox import Inbox
 from services.queue.pages.mailbox import MailboxPages
 from services.queue.pages.reading import Mail, Reads
 from services.queue.pages.rendering import Pages, Reading, redirect
-from services.queue.pages.stream import Streams
 from services.queue.pages.templating import Templates
-from services.web.problems import Problem, unavailable
+from services.queue.streams import MEDIA_TYPE, Streams
+from services.web.problems import Problem
 from services.web.session import Session, Sessions
 
 APPROVAL_ID_CHARS = 27
@@ -31,20 +29,14 @@ def pages_router(
     pages: Pages,
     reads: Reads,
     mail: Mail,
-    broadcast: Broadcast,
+    streams: Streams,
     sessions: Sessions,
     clock: Callable[[], datetime],
-    closing: asyncio.Event,
 ) -> APIRouter:
-    """Return the routes of the pages; set `closing` when the server is told to stop.
-
-    A server waits for its open answers to end before it goes down, and a stream of changes ends
-    only when it is told to.
-    """
+    """Return the routes of the pages."""
     router = APIRouter()
     inbox = Inbox(pages, reads, clock)
     mailbox = MailboxPages(pages, mail, sessions)
-    streams = Streams(broadcast, closing)
 
     async def start(request: Request) -> Response:
         return redirect("/inbox") if sessions.read(request) else await pages.sign_in()
@@ -58,10 +50,8 @@ def pages_router(
         if me is None:
             raise Problem(401, "signed_out", "Sign in to see what changes.")
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
-        if streams.full:
-            raise unavailable("Too many pages are open here. Reload to see what changed.")
-        return streams.response(me.workspace)
+            return Response(media_type=MEDIA_TYPE)
+        return streams.response(me.workspace, request)
 
     async def to_start(_: Request) -> Response:
         return redirect("/")

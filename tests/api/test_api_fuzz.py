@@ -1,0 +1,115 @@
+"""The HTTP surface under what its own OpenAPI document allows, and under what it does not."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis
+import pytest
+import pytest_asyncio
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from tests.api.api_kit import ANN, BEN, PATIENCE_S, Placet, ask, decide
+from tests.api.test_api_rights import CALLS
+
+EXAMPLES = 40
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# A stream does not end; `test_api_waiting` reads it.
+FUZZED = [call for call in CALLS if call[1] != "/v1/stream"]
+OPEN = [("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/asyncapi")]
+WORKSPACE = "fuzzed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is fuzzed: a document, an address, a key, and approvals that are there."""
+
+    schema: Any
+    url: str
+    key: str
+    approvals: list[str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def target(placet: Placet) -> Target:
+    key = await placet.key(WORKSPACE, ANN)
+    async with placet.client(key) as client:
+        approvals = [(await ask(client, approvers=[ANN, BEN]))["id"] for _ in range(3)]
+        await decide(client, approvals[0])
+    await placet.shown()
+    document = placet.app.openapi()
+    return Target(
+        schema=schemathesis.openapi.from_dict(document),
+        url=placet.url,
+        key=key,
+        approvals=approvals,
+    )
+
+
+def fuzz(target: Target, method: str, path: str, mode: GenerationMode, checks: list[Any]) -> None:
+    """Send what a strategy makes for one call, and check each answer."""
+    operation = target.schema[path.replace("{id}", "{approval_id}")][method]
+
+    @hypothesis.settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=[hypothesis.Phase.generate],
+    )
+    @hypothesis.given(
+        case=operation.as_strategy(generation_mode=mode),
+        known=st.sampled_from([*target.approvals, None]),
+    )
+    def send(case: schemathesis.Case[Any], known: str | None) -> None:
+        if known is not None and "approval_id" in case.path_parameters:
+            case.path_parameters["approval_id"] = known
+        if path.endswith("/wait"):
+            _shorten(case)
+        headers = {"Authorization": f"Bearer {target.key}"}
+        response = case.call(base_url=target.url, headers=headers, timeout=PATIENCE_S)
+        case.validate_response(response, checks=checks, headers=headers)
+
+    send()
+
+
+def _shorten(case: schemathesis.Case[Any]) -> None:
+    """Let nobody wait for what will not happen."""
+    wanted = (case.query or {}).get("timeout", 30)
+    if isinstance(wanted, int) and 0 < wanted <= 60:
+        case.query = {**(case.query or {}), "timeout": 0}
+
+
+@pytest.mark.parametrize("call", FUZZED + OPEN)
+async def test_what_the_document_allows_is_answered_as_it_says(
+    target: Target, call: tuple[str, str]
+) -> None:
+    await asyncio.to_thread(fuzz, target, *call, GenerationMode.POSITIVE, CHECKS)
+
+
+@pytest.mark.parametrize("call", FUZZED)
+async def test_what_the_document_does_not_allow_is_refused_as_it_says(
+    target: Target, call: tuple[str, str]
+) -> None:
+    checks = [*CHECKS, unsupported_method]
+    if not call[1].endswith("/wait"):  # there we make a bad time a good one, so as not to wait
+        checks.append(negative_data_rejection)
+    await asyncio.to_thread(fuzz, target, *call, GenerationMode.NEGATIVE, checks)

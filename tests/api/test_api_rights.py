@@ -1,0 +1,182 @@
+"""Who may: keys, scopes, and workspaces that never see each other's."""
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from services.web.keys import Keys, new_key, parse_key
+from services.web.scopes import SCOPES, Scope
+from tests.api.api_kit import ANN, Office, Placet, ask, decide, found, refused
+
+CALLS: dict[tuple[str, str], Scope] = {
+    ("GET", "/v1/approvals"): "approvals:read",
+    ("GET", "/v1/queue"): "approvals:read",
+    ("GET", "/v1/stream"): "approvals:read",
+    ("GET", "/v1/approvals/{id}"): "approvals:read",
+    ("GET", "/v1/approvals/{id}/history"): "approvals:read",
+    ("GET", "/v1/approvals/{id}/links"): "approvals:read",
+    ("GET", "/v1/approvals/{id}/wait"): "approvals:read",
+    ("POST", "/v1/approvals"): "approvals:request",
+    ("POST", "/v1/approvals/{id}/withdraw"): "approvals:request",
+    ("POST", "/v1/approvals/{id}/comments"): "approvals:request",
+    ("POST", "/v1/approvals/{id}/decision"): "approvals:decide",
+}
+OF_AN_APPROVAL = [call for call in CALLS if "{id}" in call[1]]
+
+
+def test_every_call_that_needs_a_key_is_among_these(placet: Placet) -> None:
+    paths = placet.app.openapi()["paths"]
+    documented = {
+        (method.upper(), path.replace("{approval_id}", "{id}"))
+        for path, calls in paths.items()
+        for method, call in calls.items()
+        if "security" in call
+    }
+    assert documented == set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_key_without_the_scope_is_refused_with_its_name(
+    office: Office, agent: httpx2.AsyncClient, call: tuple[str, str]
+) -> None:
+    approval = await ask(agent)
+    needed = CALLS[call]
+    others = [scope for scope in SCOPES if scope not in (needed, "admin")]
+    client = await office.person(ANN, others)
+    answer = await client.request(call[0], call[1].format(id=approval["id"]), json={})
+    assert f"scope {needed}" in refused(answer, 403, "missing_scope")["detail"]
+
+
+async def test_an_administrator_may_everything(office: Office) -> None:
+    boss = await office.person(ANN, ["admin"])
+    approval = await ask(boss)
+    assert (await decide(boss, approval["id"])).status_code == 200
+    assert (await boss.get("/v1/queue")).status_code == 200
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_nobody_is_told_anything_without_a_key(office: Office, call: tuple[str, str]) -> None:
+    nobody = await office.stranger(None)
+    answer = await nobody.request(call[0], call[1].format(id="0" * 27))
+    refused(answer, 401, "no_key")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "plk_x_y", "Digest x"])
+async def test_another_kind_of_authorization_is_none(office: Office, header: str) -> None:
+    nobody = await office.stranger(None)
+    answer = await nobody.get("/v1/queue", headers={"Authorization": header})
+    refused(answer, 401, "no_key")
+
+
+async def test_the_name_of_the_scheme_may_be_written_in_any_case(office: Office) -> None:
+    key = await office.placet.key(office.workspace, ANN)
+    nobody = await office.stranger(None)
+    answer = await nobody.get("/v1/queue", headers={"Authorization": f"bEARER  {key}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("text", ["wrong", "plk_a_b", new_key().text, "ÿ", "x" * 5000])
+async def test_an_unknown_key_opens_nothing(office: Office, text: str) -> None:
+    nobody = await office.stranger(None)
+    header = f"Bearer {text}".encode("latin-1")
+    answer = await nobody.get("/v1/queue", headers=[(b"Authorization", header)])
+    refused(answer, 401, "wrong_key")
+    assert "invalid_token" in answer.headers["www-authenticate"]
+
+
+async def test_a_key_with_another_secret_opens_nothing(office: Office) -> None:
+    key = parse_key(await office.placet.key(office.workspace, ANN))
+    assert key is not None
+    forged = type(key)(key_id=key.key_id, secret=new_key().secret)
+    stranger = await office.stranger(forged.text)
+    refused(await stranger.get("/v1/queue"), 401, "wrong_key")
+
+
+async def test_a_revoked_key_opens_nothing_to_who_had_not_used_it(office: Office) -> None:
+    text = await office.placet.key(office.workspace, ANN)
+    key = parse_key(text)
+    assert key is not None
+    assert await office.placet.parts.keys.revoke(office.workspace, key.key_id)
+    stranger = await office.stranger(text)
+    refused(await stranger.get("/v1/queue"), 401, "wrong_key")
+
+
+async def test_a_revoked_key_is_forgotten_after_a_moment(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.web.keys.CACHE_S", 0.2)
+    text = await office.placet.key(office.workspace, ANN)
+    key = parse_key(text)
+    assert key is not None
+    client = await office.stranger(text)
+    assert (await client.get("/v1/queue")).status_code == 200
+    await office.placet.parts.keys.revoke(office.workspace, key.key_id)
+    await asyncio.sleep(0.25)
+    refused(await client.get("/v1/queue"), 401, "wrong_key")
+
+
+async def test_an_expired_key_opens_nothing(office: Office) -> None:
+    over = await office.person(ANN, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    refused(await over.get("/v1/queue"), 401, "wrong_key")
+    still = await office.person(ANN, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    assert (await still.get("/v1/queue")).status_code == 200
+
+
+async def test_a_workspace_cannot_revoke_another_s_key(office: Office, placet: Placet) -> None:
+    text = await placet.key("somebody-else", ANN)
+    key = parse_key(text)
+    assert key is not None
+    keys: Keys = placet.parts.keys
+    assert not await keys.revoke(office.workspace, key.key_id)
+
+
+@pytest.mark.parametrize("call", OF_AN_APPROVAL)
+async def test_another_workspace_s_approval_is_not_there_even_by_its_id(
+    office: Office, agent: httpx2.AsyncClient, call: tuple[str, str]
+) -> None:
+    approval = await ask(agent)
+    await office.placet.shown()
+    other = Office(
+        placet=office.placet, workspace=f"w-{secrets.token_hex(6)}", clients=office.clients
+    )
+    bodies = {"decision": {"decision": "approve"}, "comments": {"text": "?"}}
+    spy = await other.person(ANN, ["admin"])
+    answer = await spy.request(
+        call[0], call[1].format(id=approval["id"]), json=bodies.get(call[1].split("/")[-1], {})
+    )
+    document = refused(answer, 404, "not_found")
+    assert "approval" not in document
+    assert found(await agent.get(f"/v1/approvals/{approval['id']}"))["version"] == 1
+
+
+async def test_lists_and_queues_show_one_workspace(
+    office: Office, agent: httpx2.AsyncClient
+) -> None:
+    approval = await ask(agent)
+    other = Office(
+        placet=office.placet, workspace=f"w-{secrets.token_hex(6)}", clients=office.clients
+    )
+    theirs = await other.person(ANN)
+    hidden = await ask(theirs)
+    await office.placet.shown()
+    for client, mine in ((agent, approval), (theirs, hidden)):
+        for path in ("/v1/approvals", f"/v1/queue?approver={ANN}"):
+            listed = found(await client.get(path))["data"]
+            assert [one["id"] for one in listed] == [mine["id"]]
+
+
+async def test_a_key_of_idempotency_is_one_workspace_s_own(office: Office) -> None:
+    other = Office(
+        placet=office.placet, workspace=f"w-{secrets.token_hex(6)}", clients=office.clients
+    )
+    headers = {"Idempotency-Key": "the same"}
+    body = {"type": "t", "title": "t", "approvers": [ANN]}
+    answers = [
+        await (await place.person(ANN)).post("/v1/approvals", json=body, headers=headers)
+        for place in (office, other)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
