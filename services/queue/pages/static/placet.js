@@ -179,7 +179,7 @@ const state = (row) => find("[data-state]", row).textContent.replace(/\s+/g, " "
 function put(row, next) {
   held.delete(row.dataset.id);
   // What stands below must not move up under somebody's pointer.
-  next.style.minHeight = `${row.offsetHeight}px`;
+  next.style.minHeight = `${row.getBoundingClientRect().height}px`;
   row.replaceWith(next);
 }
 
