@@ -82,7 +82,6 @@ def history_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
             recorded.event.at,
             actor(recorded.event),
             summary(recorded.event),
-            recorded.data.decode(),
         )
         for recorded in events
     ]
@@ -188,7 +187,7 @@ class ReadModels:
                 *_columns(asked_of(events), 3),
                 *_columns([row for row in rows.queue if (row[0], row[3]) in written], 4),
                 *_columns([row for row in rows.timers if (row[0], row[1]) in written], 4),
-                *_columns(history_of(events), 8),
+                *_columns(history_of(events), 7),
             )
 
 

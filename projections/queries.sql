@@ -75,11 +75,11 @@ set_timers AS (
     SELECT * FROM due
     ON CONFLICT (workspace, approval_id, kind) DO NOTHING
 )
-INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary, data)
+INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary)
 SELECT *
 FROM unnest(
     $14::text[], $15::text[], $16::integer[], $17::text[], $18::timestamptz[], $19::text[],
-    $20::text[], $21::text[]
+    $20::text[]
 )
 ON CONFLICT DO NOTHING;
 
@@ -132,11 +132,12 @@ LEFT JOIN approval_list l USING (workspace, approval_id)
 LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = l.source;
 
 -- name: history
--- The audit trail of one approval.
-SELECT version, type, at, actor, summary, data
-FROM approval_history
-WHERE workspace = $1 AND approval_id = $2
-ORDER BY version;
+-- The audit trail of one approval, each sentence with its fact.
+SELECT h.version, h.type, h.at, h.actor, h.summary, e.data
+FROM approval_history h
+JOIN events e USING (workspace, approval_id, version)
+WHERE h.workspace = $1 AND h.approval_id = $2
+ORDER BY h.version;
 
 -- name: mirrored
 -- What is held of some records of a source, the latest round of each.

@@ -54,10 +54,9 @@ CREATE TABLE approval_history (
     at timestamptz NOT NULL,
     actor text,
     summary text NOT NULL,
-    data text NOT NULL,
     PRIMARY KEY (workspace, approval_id, version)
 );
-COMMENT ON TABLE approval_history IS 'The audit trail of each approval, a sentence an event.';
+COMMENT ON TABLE approval_history IS 'The audit trail of each approval, a sentence an event; the facts stand in events.';
 
 CREATE TABLE timers (
     workspace text NOT NULL,

@@ -18,7 +18,7 @@ SELECTS: Mapping[str, str] = {
     "pending_queue": "SELECT approval_id, approver, urgency FROM pending_queue"
     " WHERE workspace = $1",
     "timers": "SELECT approval_id, kind, due_at FROM timers WHERE workspace = $1",
-    "approval_history": "SELECT approval_id, version, type, at, data FROM approval_history"
+    "approval_history": "SELECT approval_id, version, type, at FROM approval_history"
     " WHERE workspace = $1",
 }
 
@@ -62,7 +62,6 @@ def _add(tables: Tables, approval_id: str, stream: Sequence[Recorded]) -> None:
                 recorded.version,
                 recorded.type,
                 recorded.event.at,
-                recorded.data.decode(),
             )
         )
     first: Any = stream[0].event
