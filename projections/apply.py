@@ -5,7 +5,10 @@ duplicates, gaps, reordering and a broker that lost its data all end at the same
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+
+import msgspec
 
 from events.approval import ApprovalRequested, ApprovalRevised
 from events.envelope import Recorded
@@ -16,17 +19,20 @@ from projections.approval_history import actor, storable, summary
 from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
 
 URGENCY = {"high": 0, "medium": 1, "low": 2}
+Row = tuple[object, ...]
 Key = tuple[str, str]
 """(workspace, approval id)"""
+
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The columns of every read model for some approvals, ready for `unnest` or COPY."""
 
-    approvals: list[tuple[object, ...]]
-    queue: list[tuple[object, ...]]
-    timers: list[tuple[object, ...]]
+    approvals: list[Row]
+    queue: list[Row]
+    timers: list[Row]
 
 
 def rows_of(views: Sequence[ApprovalView]) -> Rows:
@@ -59,7 +65,7 @@ def rows_of(views: Sequence[ApprovalView]) -> Rows:
     return rows
 
 
-def asked_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
+def asked_of(events: Sequence[Recorded]) -> list[Row]:
     """Return who was asked by some events, once each: a revision may ask others."""
     return list(
         dict.fromkeys(
@@ -71,7 +77,7 @@ def asked_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
     )
 
 
-def history_of(events: Sequence[Recorded]) -> list[tuple[object, ...]]:
+def history_of(events: Sequence[Recorded]) -> list[Row]:
     """Return the history's rows of some events."""
     return [
         (
@@ -181,14 +187,31 @@ class ReadModels:
                     self._sql["write_approvals"], *_columns(rows.approvals, 13)
                 )
             }
+            queue = [row for row in rows.queue if (row[0], row[3]) in written]
+            timers = [row for row in rows.timers if (row[0], row[1]) in written]
             await connection.execute(
                 self._sql["write_rest"],
-                *_columns(sorted(written), 2),
+                *_columns(_kept(written, queue, timers), 4),
                 *_columns(asked_of(events), 3),
-                *_columns([row for row in rows.queue if (row[0], row[3]) in written], 4),
-                *_columns([row for row in rows.timers if (row[0], row[1]) in written], 4),
+                *_columns(queue, 4),
+                *_columns(timers, 4),
                 *_columns(history_of(events), 7),
             )
+
+
+def _kept(written: AbstractSet[Key], queue: Sequence[Row], timers: Sequence[Row]) -> list[Row]:
+    """Return for each approval who and what stays: every other row of it goes."""
+    people: dict[Key, list[object]] = {key: [] for key in sorted(written)}
+    kinds: dict[Key, list[object]] = {key: [] for key in people}
+    for workspace, approver, _, approval_id in queue:
+        people[str(workspace), str(approval_id)].append(approver)
+    for workspace, approval_id, kind, _ in timers:
+        kinds[str(workspace), str(approval_id)].append(kind)
+    return [(*key, _json(people[key]), _json(kinds[key])) for key in people]
+
+
+def _json(values: Sequence[object]) -> str:
+    return _encoder.encode(values).decode()
 
 
 def _fresh(held: int, events: Sequence[Recorded]) -> list[Recorded]:
@@ -209,5 +232,5 @@ def _version(view: ApprovalView | None) -> int:
     return view.version if view else 0
 
 
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+def _columns(rows: Sequence[Row], width: int) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -29,57 +29,43 @@ RETURNING held.workspace, held.approval_id;
 -- name: write_rest
 -- Write what hangs on the approvals that were written, and the history of a batch.
 WITH written AS (
-    SELECT * FROM unnest($1::text[], $2::text[]) AS w (workspace, approval_id)
+    -- With whom each waits and what is to become due: JSON lists, so that a row is looked at once.
+    SELECT *
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        AS w (workspace, approval_id, waits_for, timers)
 ),
 approvers AS (
     INSERT INTO approval_approvers (workspace, approver, approval_id)
-    SELECT * FROM unnest($3::text[], $4::text[], $5::text[])
+    SELECT * FROM unnest($5::text[], $6::text[], $7::text[])
     ON CONFLICT DO NOTHING
-),
-waiting AS (
-    SELECT *
-    FROM unnest($6::text[], $7::text[], $8::smallint[], $9::text[])
-        AS q (workspace, approver, urgency, approval_id)
 ),
 left_queue AS (
     DELETE FROM pending_queue q
-    USING written
-    WHERE q.workspace = written.workspace AND q.approval_id = written.approval_id
-    AND NOT EXISTS (
-        SELECT FROM waiting w
-        WHERE w.workspace = q.workspace AND w.approver = q.approver
-        AND w.approval_id = q.approval_id
-    )
+    USING written w
+    WHERE q.workspace = w.workspace AND q.approval_id = w.approval_id
+    AND NOT w.waits_for::jsonb ? q.approver
 ),
 joined_queue AS (
     INSERT INTO pending_queue (workspace, approver, urgency, approval_id)
-    SELECT * FROM waiting
+    SELECT * FROM unnest($8::text[], $9::text[], $10::smallint[], $11::text[])
     ON CONFLICT DO NOTHING
-),
-due AS (
-    SELECT *
-    FROM unnest($10::text[], $11::text[], $12::text[], $13::timestamptz[])
-        AS t (workspace, approval_id, kind, due_at)
 ),
 ended_timers AS (
     DELETE FROM timers t
-    USING written
-    WHERE t.workspace = written.workspace AND t.approval_id = written.approval_id
-    AND NOT EXISTS (
-        SELECT FROM due d
-        WHERE d.workspace = t.workspace AND d.approval_id = t.approval_id AND d.kind = t.kind
-    )
+    USING written w
+    WHERE t.workspace = w.workspace AND t.approval_id = w.approval_id
+    AND NOT w.timers::jsonb ? t.kind
 ),
 set_timers AS (
     INSERT INTO timers (workspace, approval_id, kind, due_at)
-    SELECT * FROM due
+    SELECT * FROM unnest($12::text[], $13::text[], $14::text[], $15::timestamptz[])
     ON CONFLICT (workspace, approval_id, kind) DO NOTHING
 )
 INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary)
 SELECT *
 FROM unnest(
-    $14::text[], $15::text[], $16::integer[], $17::text[], $18::timestamptz[], $19::text[],
-    $20::text[]
+    $16::text[], $17::text[], $18::integer[], $19::text[], $20::timestamptz[], $21::text[],
+    $22::text[]
 )
 ON CONFLICT DO NOTHING;
 

@@ -13,7 +13,7 @@ import httpx2
 from fastapi import APIRouter
 
 from events.kafka.admin import missing_topics
-from events.kafka.consumer import BatchConsumer, Handle
+from events.kafka.consumer import MAX_RECORDS, BatchConsumer, Handle
 from events.kafka.parking import Parking
 from events.kafka.producer import KafkaProducer
 from events.store.coalescing import CoalescingStore
@@ -61,8 +61,10 @@ class Parts:
     closers: list[Callable[[], Awaitable[None]]]
     closing: asyncio.Event
 
-    def consume(self, group: str, topic: str, handle: Handle) -> None:
-        """Run a member of a consumer group, and watch it."""
+    def consume(
+        self, group: str, topic: str, handle: Handle, *, max_records: int = MAX_RECORDS
+    ) -> None:
+        """Run a member of a consumer group, `max_records` at a time, and watch it."""
         consumer = BatchConsumer(
             bootstrap=self.settings.kafka,
             group=group,
@@ -70,6 +72,7 @@ class Parts:
             handle=handle,
             park=self.parking.park,
             wait_ms=EMBEDDED_WAIT_MS if self.settings.embedded_broker else WAIT_MS,
+            max_records=max_records,
         )
         self.supervisor.start(group, consumer.run)
 

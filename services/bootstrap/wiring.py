@@ -32,7 +32,7 @@ from services.poller.outlet import Observations, Records
 from services.poller.parking import PostgresParking
 from services.poller.schedule import Poller, plan_of
 from services.poller.webhook import Pushing, webhook_router
-from services.projector.project import GROUP, Projector, Reconciler
+from services.projector.project import GROUP, TOGETHER, Projector, Reconciler
 from services.publisher.leader import lead
 from services.publisher.publish import Publisher
 from services.queue.api import queue_router
@@ -107,7 +107,7 @@ def wire_projector(parts: Parts) -> None:
     read_models = ReadModels(parts.worker_db)
     projector = Projector(read_models)
     reconciler = Reconciler(parts.worker_db, read_models, parts.settings.reconcile_seconds)
-    parts.consume(GROUP, LOG.name, projector.handle)
+    parts.consume(GROUP, LOG.name, projector.handle, max_records=TOGETHER)
     parts.supervisor.start("reconciler", reconciler.run)
     parts.health.gauge(
         "placet_events_healed",

@@ -16,7 +16,8 @@ from projections.apply import ReadModels
 GROUP = "placet.projector"
 STRETCH = 20_000
 """The most of the log that one pass looks at."""
-TOGETHER = 500
+TOGETHER = 2_000
+"""How many events, or approvals that lag, are applied at once: a larger batch costs less each."""
 SETTLED_S = 10.0
 """How old an event must be before its absence from a read model is an error and not a delay."""
 
