@@ -1,7 +1,7 @@
 """Rebuilds the read models beside the old ones, and swaps them in: nobody sees them half filled.
 
 Streams are read in order of approval, so each row is folded once and copied once. What happened
-meanwhile is caught up by its place in the log, the last of it while the old tables are locked.
+meanwhile is filled in anew at the end, while the old tables are locked.
 """
 
 import asyncio
@@ -52,13 +52,12 @@ async def rebuild(dsn: str, *, told: Told = lambda _done, _all: None) -> int:
     try:
         if not await owner.fetchval("SELECT pg_try_advisory_lock($1::bigint)", LOCK):
             raise RebuildRunning("A rebuild of the read models is already running.")
-        # Whatever is not in the log yet stands behind this place of it.
-        head = await owner.fetchrow(statements("projections", "rebuild.sql")["head"])
+        horizon = await owner.fetchval(statements("projections", "rebuild.sql")["horizon"])
         for table in TABLES:
             await owner.execute(f"DROP TABLE IF EXISTS {table}_next")
             await owner.execute(f"CREATE TABLE {table}_next (LIKE {table} INCLUDING ALL)")
         read = await _fill(owner, reader, told)
-        await _swap(owner, head)
+        await _swap(owner, horizon)
         return read
     finally:
         await owner.close(timeout=5)
@@ -138,14 +137,13 @@ async def _copy(owner: Connection, filled: _Filled) -> None:
             await owner.copy_records_to_table(f"{table}_next", records=records)
 
 
-async def _swap(owner: Connection, head: asyncpg.Record | None) -> None:
-    """Catch up with the log and put the new tables in the old ones' place."""
+async def _swap(owner: Connection, horizon: str) -> None:
+    """Catch up with what was written meanwhile and put the new tables in the old ones' place."""
     sql = statements("projections", "rebuild.sql")
     async with owner.transaction():
         # The projector waits here, and then goes on with the new tables.
         await owner.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE")
-        since = (head["xid"], head["position"]) if head else ("0", 0)
-        changed = await owner.fetch(sql["changed_since"], *since)
+        changed = await owner.fetch(sql["changed_since"], horizon)
         keys = [[row["workspace"] for row in changed], [row["approval_id"] for row in changed]]
         for table in TABLES:
             await owner.execute(sql["forget"].format(table=f"{table}_next"), *keys)

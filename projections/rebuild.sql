@@ -1,6 +1,6 @@
--- name: head
--- How far the log reaches, in the safe order.
-SELECT xid::text, position FROM log_head;
+-- name: horizon
+-- The transaction below which all have ended: what they wrote is seen by every later reading.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
 
 -- name: total
 -- How many events there are to read.
@@ -15,9 +15,9 @@ ORDER BY workspace, approval_id, version
 LIMIT $4;
 
 -- name: changed_since
--- Approvals with events behind a place in the safe order.
+-- Approvals with events of transactions that had not ended at a horizon.
 SELECT DISTINCT workspace, approval_id FROM events
-WHERE (xid, position) > ($1::text::xid8, $2);
+WHERE xid >= $1::text::xid8;
 
 -- name: forget
 -- Take some approvals out of a table, to fill them in anew.
