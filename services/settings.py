@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 DEFAULT_WORKSPACE = "default"
 SERVICES = ("decision", "queue", "publisher", "projector", "poller", "notifier")
-HTTP_SERVICES = ("decision", "queue", "poller")
+HIGHEST_PORT = 65_535
 
 
 class HalfConfigured(Exception):
@@ -35,6 +35,7 @@ class Settings:
     topic_partitions: int | None
     topic_replication: int
     reconcile_seconds: float
+    demo_port: int = 8081
 
     def __repr__(self) -> str:
         """Name what can be shown to anybody."""
@@ -44,7 +45,7 @@ class Settings:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `PLACET_*`; raises `HalfConfigured` with every error at once."""
     reader = _Reader(environ)
-    port = reader.number("PLACET_PORT", 8080, least=1, most=65535)
+    port = reader.number("PLACET_PORT", 8080, least=1, most=HIGHEST_PORT)
     settings = Settings(
         postgres_dsn=reader.dsn(
             "PLACET_POSTGRES_DSN", "postgresql://user@host:5432/placet, password in PGPASSFILE"
@@ -59,6 +60,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         embedded_broker=reader.flag("PLACET_EMBEDDED_BROKER"),
         topic_partitions=reader.optional_number("PLACET_TOPIC_PARTITIONS", least=1, most=1000),
         topic_replication=reader.number("PLACET_TOPIC_REPLICATION", 1, least=1, most=9),
+        demo_port=reader.number("PLACET_DEMO_PORT", 8081, least=1, most=HIGHEST_PORT),
         reconcile_seconds=float(reader.number("PLACET_RECONCILE_S", 60, least=1, most=86_400)),
     )
     if reader.errors:
@@ -72,6 +74,7 @@ def home(environ: Mapping[str, str]) -> Path:
 
 
 _BROKER = re.compile(r"[^\s,]+:[0-9]{1,5}")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\s]*)(:(?P<port>[0-9]{1,5}))?")
 
 
 class _Reader:
@@ -87,7 +90,7 @@ class _Reader:
 
     def dsn(self, name: str, example: str) -> str:
         value = self.required(name, example)
-        if value and not value.startswith(("postgresql://", "postgres://")):
+        if value and not _is_dsn(value):
             # It may hold a password: the value is not shown.
             self.errors.append(f"{name} is no connection string (for example: {example})")
         return value
@@ -138,6 +141,17 @@ class _Reader:
         if not path.is_file():
             self.errors.append(f"{name} is {value!r}: there is no such file")
         return path
+
+
+def _is_dsn(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    hosts = [_HOST.fullmatch(one) for one in parts.netloc.rpartition("@")[2].split(",")]
+    return parts.scheme in ("postgresql", "postgres") and all(
+        host is not None and int(host["port"] or 0) <= HIGHEST_PORT for host in hosts
+    )
 
 
 def _is_url(value: str) -> bool:

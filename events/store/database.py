@@ -36,6 +36,16 @@ UNREACHABLE = (
 """What asyncpg raises when Postgres is away, starting, stopping, full or cut off."""
 
 
+def is_cancelled() -> bool:
+    """Tell whether the current task is to end.
+
+    asyncpg puts an error of its own in place of a cancellation when the connection breaks in that
+    moment: whoever took it for an outage, and tried again, would never end.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class WorkspaceConnection(Connection):
     """A connection that remembers which workspace it speaks for."""
 
@@ -103,6 +113,8 @@ class Database:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection  # type: ignore[misc]  # a proxy with the same methods
         except UNREACHABLE as error:
+            if is_cancelled():
+                raise asyncio.CancelledError from error
             raise Unavailable(f"Postgres cannot be reached: {error}") from error
 
 

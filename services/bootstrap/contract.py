@@ -41,7 +41,8 @@ def describe(app: FastAPI) -> None:
     """Complete the application's OpenAPI document."""
     describe_shapes(
         app,
-        [ApprovalView, ApprovalBody, DecisionBody, WithdrawBody, CommentBody, Link],
+        [ApprovalView, Link],
+        [ApprovalBody, DecisionBody, WithdrawBody, CommentBody],
         {
             "Approval": {"$ref": "#/components/schemas/ApprovalView"},
             "QueuedApproval": QUEUED,

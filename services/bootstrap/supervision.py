@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from events.store import Unavailable
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+STOPS = 3
+STOP_S = 12.0
+"""Longer than a consumer takes to leave its group."""
 CALM_S = 60.0
 """How long a loop must have run for its next failure to count as the first."""
 
@@ -27,10 +30,15 @@ class Supervisor:
         self._tasks[name] = asyncio.create_task(self._keep(name, loop), name=name)
 
     async def stop(self) -> None:
-        """End every loop."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """End every loop; one that goes on nevertheless is told again, and at last left."""
+        left = set(self._tasks.values())
+        for _ in range(STOPS):
+            for task in left:
+                task.cancel()
+            if left:
+                _, left = await asyncio.wait(left, timeout=STOP_S)
+        for task in left:
+            logger.error("%s did not stop", task.get_name())
         self._tasks.clear()
 
     async def _keep(self, name: str, loop: Loop) -> None:

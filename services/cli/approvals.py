@@ -54,7 +54,8 @@ def queue(
             one["urgency"],
         )
     out.print(table)
-    out.print(f"{page['count']} waiting for {plain(approver)}.")
+    first = f"; these are the first {len(page['data'])}" if page["next_cursor"] else ""
+    out.print(f"{page['count']} waiting for {plain(approver)}{first}.")
 
 
 def show(approval_id: Id, *, as_json: Json = False) -> None:

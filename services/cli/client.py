@@ -3,15 +3,22 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.cli.console import FAILED, MISUSED, NOT_FOUND, REFUSED, UNAVAILABLE, fail
 
-if TYPE_CHECKING:
-    import httpx2
-
 TIMEOUT_S = 15.0
-CODES = {403: REFUSED, 404: NOT_FOUND, 409: REFUSED, 503: UNAVAILABLE}
+CODES = {
+    401: REFUSED,
+    403: REFUSED,
+    404: NOT_FOUND,
+    409: REFUSED,
+    413: MISUSED,
+    422: MISUSED,
+    502: UNAVAILABLE,
+    503: UNAVAILABLE,
+    504: UNAVAILABLE,
+}
 """How a command ends by the status of a problem; 1 for any other."""
 
 
@@ -28,6 +35,8 @@ def call(
     import httpx2
 
     url = os.environ.get("PLACET_URL", "http://127.0.0.1:8080").rstrip("/")
+    if "@" in url:
+        return fail("PLACET_URL must hold no name or password: the key goes to PLACET_KEY", MISUSED)
     try:
         answer = httpx2.request(
             method,
@@ -41,16 +50,15 @@ def call(
         return fail(f"PLACET_URL is {url!r}: it must be an http or https URL ({error})", MISUSED)
     except httpx2.HTTPError as error:
         return fail(f"{url} cannot be reached ({error}). Is `placet up` running?", UNAVAILABLE)
-    if answer.is_success:
-        return answer.json()
-    return fail(_detail(answer), CODES.get(answer.status_code, FAILED))
-
-
-def _detail(answer: "httpx2.Response") -> str:
     try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return answer.text[:500]
+        content = answer.json()
+    except ValueError:
+        content = None
+    if answer.is_success and content is not None:
+        return content
+    detail = content.get("detail") if isinstance(content, dict) else None
+    code = CODES.get(answer.status_code, FAILED)
+    return fail(str(detail or f"{url} answered {answer.status_code}: is that Placet?"), code)
 
 
 def _key() -> str:

@@ -27,7 +27,9 @@ def create(
     scope: Annotated[list[str], typer.Option(help=f"What it may, repeatable: {', '.join(SCOPES)}")],
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
     workspace: Workspace = DEFAULT_WORKSPACE,
-    days: Annotated[int | None, typer.Option(min=1, help="Ends after so many days.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3660, help="Ends after so many days.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Make a key and print it: the only time that it can be seen."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.console import FAILED, MISUSED, err, fail, out, print_json
+from services.cli.console import FAILED, MISUSED, err, fail, out, plain, print_json
 from services.cli.console import run as run_async
 from services.settings import SERVICES, Settings, home, read_settings
 
@@ -37,7 +37,12 @@ def up() -> None:
     from services.up.run import up as run_up
 
     _log(logging.ERROR)
-    run_async(run_up(home(os.environ), os.environ, lambda line: out.print(line, soft_wrap=True)))
+    run_async(run_up(home(os.environ), os.environ, _say))
+
+
+def _say(line: str, *told: object) -> None:
+    text = line.format(*(plain(str(one)) for one in told)) if told else line
+    out.print(text, soft_wrap=True)
 
 
 def run(
@@ -135,7 +140,7 @@ async def _verify(settings: Settings, told: Told) -> "tuple[int, int, Broken | N
         seq = 0
         async for found in log.verify():
             if isinstance(found, Broken):
-                return seq, head, found
+                return found.seq - 1, head, found
             seq = found
             told(seq, max(seq, head))
         if seq < head:

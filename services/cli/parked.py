@@ -49,7 +49,9 @@ def list_parked(
 
 @app.command()
 def retry(
-    parked_id: Annotated[int, typer.Argument(help="Which, by the id in the list.")],
+    parked_id: Annotated[
+        int, typer.Argument(min=1, max=2**63 - 1, help="Which, by the id in the list.")
+    ],
 ) -> None:
     """Send a parked message to its topic again; a source's row is read anew by the next sweep."""
     if not run(_retry(read_settings_or_fail(), parked_id)):

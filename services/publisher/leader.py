@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from events.store.database import UNREACHABLE, Connection
+from events.store.database import UNREACHABLE, Connection, is_cancelled
 
 LOCK = 0x5055_424C_4953_48
 """The advisory lock ("PUBLISH")."""
@@ -28,6 +28,8 @@ async def lead(dsn: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await _lead(connection, work)
         except UNREACHABLE as error:
+            if is_cancelled():
+                raise asyncio.CancelledError from error
             logger.warning("leadership was lost: %s", error)
         finally:
             connection.terminate()

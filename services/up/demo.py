@@ -22,6 +22,11 @@ def is_there() -> bool:
     return (FOLDER / "acme_expenses").is_dir() and CONFIG.is_file()
 
 
+def url_at(port: int) -> str:
+    """Return where a person finds it."""
+    return f"http://{HOST}:{port}"
+
+
 class Demo:
     """Acme Expenses on a loopback port; its records are kept in `directory`."""
 
@@ -33,7 +38,7 @@ class Demo:
     @property
     def url(self) -> str:
         """Where a person finds it."""
-        return f"http://{HOST}:{self._port}"
+        return url_at(self._port)
 
     @property
     def died(self) -> "asyncio.Future[LocalServerProblem]":

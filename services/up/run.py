@@ -2,36 +2,33 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.markup import escape
 
 from events.kafka.admin import create_topics
 from events.store import Unavailable
 from events.store.database import Database
 from events.store.migrate import migrate
-from projections.queries import Change, Changes
+from projections.queries import Changes
 from services.bootstrap import running
 from services.bootstrap.parts import Parts
-from services.config import read_config
+from services.config import Config, read_config
 from services.embedded.broker import EmbeddedBroker
 from services.embedded.data_dir import DataDir
-from services.embedded.errors import LocalServerProblem
+from services.embedded.errors import DataDirUnusable, LocalServerProblem
 from services.embedded.ports import claim_port
 from services.embedded.postgres import EmbeddedPostgres
 from services.settings import SERVICES, Settings, read_settings
 from services.up import demo
 from services.up.key import kept_key
+from services.up.say import Say
 from services.up.watch import watch
 
 PARTITIONS = 3
 """Topics of a laptop: one process reads them all."""
 RESTARTS_S = 5.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +36,54 @@ class Started:
     """What a newcomer wants to know."""
 
     parts: Parts
+    ready: bool
     key: str
     demo_url: str | None
     log_began: int
 
 
+class _Stop:
+    """What ends it: a start is broken off at once, what runs goes down in order."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._starting = asyncio.current_task()
+
+    def ask(self) -> None:
+        self.asked.set()
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
+
+    def started(self) -> None:
+        self._starting = None
+
+
 async def up(directory: Path, environ: Mapping[str, str], say: Say) -> None:
-    """Run the product until Ctrl-C; raises `LocalServerProblem` or `HalfConfigured`."""
-    stop = asyncio.Event()
+    """Run the product until Ctrl-C.
+
+    Raises `LocalServerProblem`, `HalfConfigured` and `Unavailable`; nothing is left running.
+    """
+    stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with _started(directory, environ, say, stop) as started:
-        _greet(started, say)
-        changes = Changes(started.parts.worker_db)
-        watching = asyncio.create_task(watch(changes, started.log_began, say, _describe))
-        try:
-            await stop.wait()
-        finally:
-            watching.cancel()
-            say("Stopping…")
+        loop.add_signal_handler(number, stop.ask)
+    try:
+        async with _started(directory, environ, say, stop.asked) as started:
+            stop.started()
+            _greet(started, say)
+            changes = Changes(started.parts.worker_db)
+            watching = asyncio.create_task(watch(changes, started.log_began, say))
+            try:
+                await stop.asked.wait()
+            finally:
+                watching.cancel()
+                say("Stopping…")
+    except asyncio.CancelledError:
+        if not stop.asked.is_set():
+            raise
+    except OSError as error:
+        raise DataDirUnusable(f"{directory} cannot be used: {error}.") from error
     say("Stopped; nothing is left running.")
 
 
@@ -66,33 +91,66 @@ async def up(directory: Path, environ: Mapping[str, str], say: Say) -> None:
 async def _started(
     directory: Path, environ: Mapping[str, str], say: Say, stop: asyncio.Event
 ) -> AsyncIterator[Started]:
+    settings, config = _configured(environ)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataDir.claim(directory))
-        port = int(environ.get("PLACET_PORT") or "8080")
-        claim_port(port, "PLACET_PORT")
+        claim_port(settings.port, "PLACET_PORT")
+        if demo.is_there():
+            claim_port(settings.demo_port, "PLACET_DEMO_PORT")
+        key = settings.bootstrap_key or kept_key(directory)
         postgres = EmbeddedPostgres(directory / "postgres")
         broker = EmbeddedBroker(directory / "broker")
         say("Postgres and the broker are starting…")
-        await asyncio.gather(stack.enter_async_context(postgres), stack.enter_async_context(broker))
-        system = await _demo(stack, directory, environ, say)
-        applied = await migrate(postgres.dsn, told=lambda name: say(f"  migrating {name}"))
+        await _both(stack, postgres, broker)
+        system = await _demo(stack, directory, settings.demo_port, say)
+        applied = await migrate(postgres.dsn, told=lambda name: say("  migrating {}", name))
         if applied:
             say(f"The database is ready ({applied} migrations).")
         await create_topics(broker.bootstrap, partitions=PARTITIONS)
-        key = environ.get("PLACET_BOOTSTRAP_KEY") or kept_key(directory)
         log_began = await _head(postgres.dsn)
-        settings, environment = _settings(environ, postgres.dsn, broker.bootstrap, key, system)
-        parts = await stack.enter_async_context(
-            running(settings, read_config(settings.config, environment), SERVICES)
+        settings = replace(
+            settings, postgres_dsn=postgres.dsn, kafka=broker.bootstrap, bootstrap_key=key
         )
-        for watched in (_end_when(postgres, stop), _revive(broker, say)):
-            task = asyncio.create_task(watched)
+        parts = await stack.enter_async_context(running(settings, config, SERVICES))
+        watched = [_end_when(postgres, stop), _revive(broker, say)]
+        if system is not None:
+            watched.append(_miss(system, say))
+        for one in watched:
+            task = asyncio.create_task(one)
             stack.callback(task.cancel)
-        await _until_ready(parts, say)
-        yield Started(parts, key, system.url if system else None, log_began)
+        ready = await _until_ready(parts, say)
+        yield Started(parts, ready, key, system.url if system else None, log_began)
         # Asked after the wait: whatever ended it, a dead Postgres is what the person must know.
         if postgres.died.done():
             raise postgres.died.result()
+
+
+def _configured(environ: Mapping[str, str]) -> tuple[Settings, Config]:
+    """Return what is asked for, before anything starts; raises `HalfConfigured`."""
+    environment = {
+        "PLACET_DEV_LOGIN": "1",
+        "PLACET_RECONCILE_S": "10",
+        **environ,
+        "PLACET_EMBEDDED_BROKER": "1",
+        "PLACET_TOPIC_PARTITIONS": str(PARTITIONS),
+        # Stand-ins for what is known only when it runs.
+        "PLACET_POSTGRES_DSN": "postgresql://placet@127.0.0.1/placet",
+        "PLACET_KAFKA": "127.0.0.1:9092",
+    }
+    if demo.is_there():
+        environment.setdefault("PLACET_CONFIG", str(demo.CONFIG))
+    settings = read_settings(environment)
+    if demo.is_there():
+        environment["ACME_EXPENSES_URL"] = demo.url_at(settings.demo_port)
+    return settings, read_config(settings.config, environment)
+
+
+async def _both(stack: AsyncExitStack, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> None:
+    """Start both servers side by side; when one cannot be, only after the other has settled."""
+    starts = (stack.enter_async_context(postgres), stack.enter_async_context(broker))
+    for found in await asyncio.gather(*starts, return_exceptions=True):
+        if isinstance(found, BaseException):
+            raise found
 
 
 async def _head(dsn: str) -> int:
@@ -104,43 +162,22 @@ async def _head(dsn: str) -> int:
         await database.close()
 
 
-async def _demo(
-    stack: AsyncExitStack, directory: Path, environ: Mapping[str, str], say: Say
-) -> demo.Demo | None:
+async def _demo(stack: AsyncExitStack, directory: Path, port: int, say: Say) -> demo.Demo | None:
     if not demo.is_there():
         say("The demo system of record is not part of this installation: it needs a checkout.")
         return None
-    port = int(environ.get("PLACET_DEMO_PORT") or "8081")
     return await stack.enter_async_context(demo.Demo(directory / "demo", port))
 
 
-def _settings(
-    environ: Mapping[str, str], dsn: str, bootstrap: str, key: str, system: demo.Demo | None
-) -> tuple[Settings, Mapping[str, str]]:
-    own = {
-        "PLACET_POSTGRES_DSN": dsn,
-        "PLACET_KAFKA": bootstrap,
-        "PLACET_BOOTSTRAP_KEY": key,
-        "PLACET_EMBEDDED_BROKER": "1",
-        "PLACET_TOPIC_PARTITIONS": str(PARTITIONS),
-    }
-    if system is not None:
-        own["ACME_EXPENSES_URL"] = system.url
-    environment = {**environ, **own}
-    environment.setdefault("PLACET_DEV_LOGIN", "1")
-    environment.setdefault("PLACET_RECONCILE_S", "10")
-    if system is not None:
-        environment.setdefault("PLACET_CONFIG", str(demo.CONFIG))
-    return read_settings(environment), environment
-
-
-async def _until_ready(parts: Parts, say: Say) -> None:
+async def _until_ready(parts: Parts, say: Say) -> bool:
     for _ in range(120):
         problems = await parts.health.problems()
         if not problems:
-            return
+            return True
         await asyncio.sleep(0.25)
-    say(f"Not ready yet: {problems}. See /readyz.")
+    found = "; ".join(f"{name}: {why}" for name, why in problems.items())
+    say("[red]Placet runs, but cannot do all of its work yet: {}. See /readyz.[/red]", found)
+    return False
 
 
 async def _end_when(postgres: EmbeddedPostgres, stop: asyncio.Event) -> None:
@@ -152,30 +189,39 @@ async def _revive(broker: EmbeddedBroker, say: Say) -> None:
     """Start the broker again when it dies: what it held is published again from the store."""
     while True:
         death = await asyncio.shield(broker.died)
-        say(f"[red]{death}[/red]")
+        say("[red]{}[/red]", death)
         say("The broker is started again; what it lost is published again.")
-        try:
-            await broker.restart()
-            await create_topics(broker.bootstrap, partitions=PARTITIONS)
-        except (LocalServerProblem, Unavailable) as error:
-            say(f"[red]The broker did not come back: {error}[/red]")
+        while not await _revived(broker, say):  # noqa: ASYNC110 # it is tried, not waited for
             await asyncio.sleep(RESTARTS_S)
+        say("The broker is back.")
+
+
+async def _revived(broker: EmbeddedBroker, say: Say) -> bool:
+    try:
+        await broker.restart()
+        await create_topics(broker.bootstrap, partitions=PARTITIONS)
+    except (LocalServerProblem, Unavailable, OSError) as error:
+        say("[red]The broker did not come back: {}[/red]", error)
+        return False
+    return True
+
+
+async def _miss(system: demo.Demo, say: Say) -> None:
+    death = await asyncio.shield(system.died)
+    say("[red]{}[/red]", death)
+    say("Placet goes on without it: what it mirrors stays as it was until the next start.")
 
 
 def _greet(started: Started, say: Say) -> None:
     url = started.parts.settings.public_url
     say("")
-    say("[bold]Placet is ready.[/bold]")
-    say(f"  Inbox         {url}/")
-    say(f"  API           {url}/docs")
+    if started.ready:
+        say("[bold]Placet is ready.[/bold]")
+    say("  Inbox         {}/", url)
+    say("  API           {}/docs", url)
     if started.demo_url:
-        say(f"  Acme Expenses {started.demo_url}/   (the demo system of record)")
-    say(f"  Mailbox       {url}/mailbox   (what would have been sent)")
-    say(f"  Key           {started.key}")
+        say("  Acme Expenses {}/   (the demo system of record)", started.demo_url)
+    say("  Mailbox       {}/mailbox   (what would have been sent)", url)
+    say("  Key           {}", started.key)
     say("  Ctrl-C stops everything.")
     say("")
-
-
-def _describe(change: Change) -> str:
-    text = change.summary or ""
-    return f"[dim]{change.approval_id}[/dim] {escape(text)}"

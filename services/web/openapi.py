@@ -13,17 +13,26 @@ REF = "#/components/schemas/{name}"
 SECURITY = {"key": {"type": "http", "scheme": "bearer"}}
 
 
-def describe(app: FastAPI, shapes: Sequence[type], more: dict[str, Any]) -> None:
-    """Let the application's OpenAPI document hold these shapes, and say how to authenticate."""
+def describe(
+    app: FastAPI, answers: Sequence[type], bodies: Sequence[type], more: dict[str, Any]
+) -> None:
+    """Let the application's OpenAPI document hold these shapes, and say how to authenticate.
+
+    Every field of an answer is always there; of a body, those without a default.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(
                 title="Placet", version=VERSION, description=DESCRIPTION, routes=app.routes
             )
-            _, components = msgspec.json.schema_components(list(shapes), ref_template=REF)
+            _, told = msgspec.json.schema_components(list(answers), ref_template=REF)
+            _, taken = msgspec.json.schema_components(list(bodies), ref_template=REF)
+            for shape in told.values():
+                if "properties" in shape:
+                    shape["required"] = list(shape["properties"])
             held = document.setdefault("components", {})
-            held.setdefault("schemas", {}).update(components | more | {"Problem": PROBLEM_SCHEMA})
+            held.setdefault("schemas", {}).update(taken | told | more | {"Problem": PROBLEM_SCHEMA})
             held["securitySchemes"] = SECURITY
             _require_keys(document)
             app.openapi_schema = document

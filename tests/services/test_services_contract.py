@@ -101,6 +101,7 @@ async def test_an_approval_is_described_with_all_its_fields(document: dict[str, 
     if "$ref" in approval:
         approval = schemas[approval["$ref"].rpartition("/")[2]]
     assert sorted(approval["properties"]) == sorted(FIELDS.split())
+    assert sorted(approval["required"]) == sorted(FIELDS.split()), "absent things are null"
 
 
 async def test_every_call_of_v1_documents_its_refusals(document: dict[str, Any]) -> None:
