@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any
@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from benchmarks.tables import INSERT
 from events.store.named_sql import statements
-from projections.queries import _LIST
 
 HOST = "127.0.0.1"
 POOL = 10
@@ -25,9 +24,13 @@ JSON = "application/json"
 
 
 def main() -> None:
-    """Serve what the command line names: `bare NAME PORT DSN [WORKSPACE APPROVER]`."""
+    """Serve what the command line names: `bare NAME PORT DSN [WORKSPACE]`."""
     name, port, dsn, *more = sys.argv[1:]
-    handlers = {"insert": _insert, "list": _list, "queue": _queue}
+    handlers: dict[str, Callable[..., Starlette]] = {
+        "insert": _insert,
+        "list": _list,
+        "queue": _queue,
+    }
     uvicorn.run(
         handlers[name](dsn, *more),
         host=HOST,
@@ -49,8 +52,8 @@ def _insert(dsn: str) -> Starlette:
     return _app(dsn, Route("/v1/approvals", ask, methods=["POST"]), {})
 
 
-def _list(dsn: str, workspace: str, *_: str) -> Starlette:
-    query = _LIST.format(conditions="l.workspace = $1")
+def _list(dsn: str, workspace: str) -> Starlette:
+    query = statements("projections")["list"].format(conditions="l.workspace = $1")
 
     async def listing(request: Request) -> Response:
         async with request.app.state.pool.acquire() as connection:
@@ -60,10 +63,11 @@ def _list(dsn: str, workspace: str, *_: str) -> Starlette:
     return _app(dsn, Route("/v1/approvals", listing), _role(workspace))
 
 
-def _queue(dsn: str, workspace: str, approver: str) -> Starlette:
+def _queue(dsn: str, workspace: str) -> Starlette:
     query = statements("projections")["queue"]
 
     async def queue(request: Request) -> Response:
+        approver = request.query_params["approver"]
         async with request.app.state.pool.acquire() as connection:
             row = await connection.fetchrow(query, workspace, approver, -1, "", 50)
         return Response(f'{{"data":[{row["docs"]}]}}', media_type=JSON)

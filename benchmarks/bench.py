@@ -10,14 +10,19 @@ from benchmarks.servers import Servers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One run. `rounds` and `seconds` are of each side of each row."""
+    """One run. `rounds` and `seconds` are of each side of each row.
+
+    `events` come by Kafka in one round; `stored` approvals stand in the large store, `few` in the
+    small one.
+    """
 
     servers: Servers
     quick: bool
     rounds: int
     seconds: float
-    rows: int
     events: int
+    stored: int
+    few: int
     step: Callable[[str], None]
 
     @property

@@ -22,8 +22,9 @@ from events.kafka.topics import DECIDED
 HOST = "127.0.0.1"
 TOLD_S = 30.0
 ANSWER = msgspec.json.encode({"decision": "approve", "reason": "within the budget"})
-KEPT_PAUSE = 0.9
-"""How much of the usual wait a client lets pass before it looks for the first time."""
+SHORTER, LONGER = 0.98, 0.25
+"""Each life found at the first look shortens the wait before the next life's first look by this
+factor; each look in vain adds this part of a pause. So about one first look in five is in vain."""
 
 
 class Plan(msgspec.Struct):
@@ -105,7 +106,7 @@ class _Lives:
         self._plan = plan
         self._listener = listener
         self._numbers = count(time.time_ns() // 1000)
-        self._usual = 0.0
+        self._first_look = 0.0
         self.begin = time.perf_counter() + plan.warm_s
         self.end = self.begin + plan.seconds
         self.ended = 0
@@ -166,15 +167,16 @@ class _Lives:
         looking = request("GET", f"/v1/queue?approver={approver}", self._plan.key)
         until = durable + TOLD_S
         if self._plan.per_second == 0:
-            # Who looks too early only burdens the server: wait about as long as it takes.
-            await asyncio.sleep(self._usual * KEPT_PAUSE)
+            # Who looks too early only burdens the server.
+            await asyncio.sleep(self._first_look)
+        self._first_look *= SHORTER
         while True:
             page = await _ok(reading, looking)
             self.looks += 1
             now = time.perf_counter()
             if b'"count":1' in page:
-                self._usual += 0.05 * (now - durable - self._usual)
                 return now
+            self._first_look += LONGER * self._plan.pause
             if now > until:
                 raise TimeoutError("an approval never came into the queue")
             await asyncio.sleep(self._plan.pause)

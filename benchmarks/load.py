@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from itertools import count
+from itertools import count, cycle
 
 import msgspec
 import uvloop
@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 
 class Plan(msgspec.Struct):
-    """What to send where: `asks` says to POST a new ask each time, else GET `path`.
+    """What to send where: `asks` says to POST a new ask each time, else GET `paths` in turn.
 
     Clients are spread over the ports. `warm_s` at the beginning does not count.
     """
@@ -24,7 +24,7 @@ class Plan(msgspec.Struct):
     ports: list[int]
     clients: int
     seconds: float
-    path: str
+    paths: list[str]
     key: str
     asks: bool = False
     idempotent: bool = False
@@ -50,13 +50,13 @@ async def run(plan: Plan) -> Measured:
     taken: list[float] = []
     refused = 0
     size = 0
-    fixed = request("GET", plan.path, plan.key)
+    fixed = cycle([request("GET", path, plan.key) for path in plan.paths])
 
     def following() -> bytes:
         if not plan.asks:
-            return fixed
+            return next(fixed)
         number = next(numbers)
-        whole = request("POST", plan.path, plan.key, ask_json(number))
+        whole = request("POST", plan.paths[0], plan.key, ask_json(number))
         if plan.idempotent:
             return whole.replace(b"\r\n", f"\r\nIdempotency-Key: {number}\r\n".encode(), 1)
         return whole

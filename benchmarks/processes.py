@@ -16,6 +16,7 @@ import msgspec
 from services.embedded.ports import HOST, free_port
 
 KEY = "bench-key-of-one-run-only"
+ROOT = Path(__file__).resolve().parent.parent
 PLACET = Path(sys.executable).with_name("placet")
 READY_S = 60.0
 STOP_S = 15.0
@@ -54,7 +55,7 @@ async def placet(
     """Run `placet run SERVICES` while the context lasts, ready when it begins."""
     port = free_port()
     environ = {
-        **os.environ,
+        **unset(),
         "PLACET_POSTGRES_DSN": dsn,
         "PLACET_KAFKA": kafka,
         "PLACET_PORT": str(port),
@@ -66,6 +67,11 @@ async def placet(
     async with program([str(PLACET), "run", *services], port, log, environ) as running:
         await ready(running, log, "/readyz")
         yield running
+
+
+def unset() -> dict[str, str]:
+    """Return our environment without what a person has set for a Placet of their own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PLACET_")}
 
 
 @asynccontextmanager
@@ -86,7 +92,7 @@ async def program(
     """Run a program while the context lasts, and end it by SIGTERM, in the end by SIGKILL."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=output, stderr=output, env=dict(environ)
+            *command, stdin=DEVNULL, stdout=output, stderr=output, env=dict(environ), cwd=ROOT
         )
     try:
         yield Running(process, port)
@@ -122,7 +128,7 @@ async def ready(running: Running, log: Path, path: str) -> None:
 async def told(module: str, plan: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:
     """Run a program that reads a plan from its input and prints what it measured, as JSON."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LIMIT
+        sys.executable, "-m", module, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LIMIT, cwd=ROOT
     )
     try:
         async with asyncio.timeout(timeout_s):

@@ -8,13 +8,15 @@ from benchmarks.processes import Running, bare, cpu_seconds, placet
 CLIENTS = 32
 
 
-async def load(bench: Bench, ports: list[int], path: str, **more: object) -> dict[str, float]:
+async def load(
+    bench: Bench, ports: list[int], path: str | list[str], **more: object
+) -> dict[str, float]:
     """Send requests for one round and return what `benchmarks.load` measured."""
     plan = {
         "ports": ports,
         "clients": CLIENTS,
         "seconds": bench.seconds,
-        "path": path,
+        "paths": [path] if isinstance(path, str) else path,
         "key": processes.KEY,
         **more,
     }

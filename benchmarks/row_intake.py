@@ -75,7 +75,7 @@ async def _limit(bench: Bench, dsn: str, connections: int) -> float:
         "batch": BATCH,
     }
     measured = await processes.told("benchmarks.limits", plan, timeout_s=bench.seconds + 60)
-    return measured["per_second"]
+    return float(measured["per_second"])
 
 
 async def _peer(bench: Bench, dsn: str) -> float:
@@ -83,7 +83,7 @@ async def _peer(bench: Bench, dsn: str) -> float:
     measured = await processes.told(
         "benchmarks.peer_eventsourcing", plan, timeout_s=bench.seconds + 60
     )
-    return measured["per_second"]
+    return float(measured["per_second"])
 
 
 async def _ours(bench: Bench, dsn: str) -> float:
