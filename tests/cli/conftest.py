@@ -1,4 +1,7 @@
-"""One running Placet for all commands: each test has approvals of its own."""
+"""One running Placet for a module's commands: each test has approvals of its own.
+
+Two at a time would share consumer groups and take each other's messages.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -13,7 +16,7 @@ from tests.servers.postgres import TestingPostgres
 Command = Callable[..., Awaitable[Said]]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def running(
     postgres: TestingPostgres, migrated: str, broker: Broker
 ) -> AsyncIterator[Placet]:
