@@ -127,8 +127,9 @@ async def test_two_projectors_at_once_end_at_the_rows_of_the_store(
         for batch in batches:
             await world.read_models.apply(batch)
 
+    given_to = [deliveries(streams, dice, drop=0.2) for _ in range(2)]
     await asyncio.gather(
-        *(project(deliveries(streams, dice, drop=0.2)) for _ in range(2)),
+        *(project(batches) for batches in given_to),
         *(
             world.read_models.catch_up([(workspace, approval_id)])
             for approval_id in reversed(streams)

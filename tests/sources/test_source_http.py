@@ -266,6 +266,7 @@ async def test_credentials_are_sent_and_kept_out_of_errors_and_logs(
     echo = httpx2.Response(401, json={"detail": f"s3cr3t is not good; {BASIC}"})
     handler, asked = answers(echo)
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx2")
     with pytest.raises(SourceRefused) as caught:
         await pages_of(connect(handler, define(text, S="s3cr3t")).pending())
     assert check(asked[0])
