@@ -14,6 +14,7 @@ from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.asking import MAX_KEY, Asking, approval_decoder, fingerprint, new_command_id
 from services.web.app import problems, require
 from services.web.bodies import read_json, read_json_body
+from services.web.calls import Call
 from services.web.emails import NotAnAddress, email
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
@@ -58,7 +59,7 @@ _comments = msgspec.json.Decoder(CommentBody)
 
 def decision_router(asking: Asking, answering: Answering, authenticate: Authenticate) -> APIRouter:
     """Return the routes of the decision service."""
-    router = APIRouter(prefix="/v1", tags=["decide"])
+    router = APIRouter(prefix="/v1", tags=["decide"], route_class=Call)
     caller = Depends(authenticate)
 
     @router.post(

@@ -1,6 +1,7 @@
 """Asks for an approval: checks what came in, makes the command, and keeps each ask once."""
 
 import hashlib
+import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -230,11 +231,11 @@ def new_approval_id(now: datetime) -> str:
 
 def new_command_id() -> str:
     """Return an id for a command that is not repeated."""
-    return _text(KsuidMs())
+    return secrets.token_hex(16)
 
 
 def _text(identifier: KsuidMs) -> str:
-    """Return what `str` would, a third as slow: each ask has two of these."""
+    """Return what `str` would, in a third of its time."""
     number = int.from_bytes(bytes(identifier), "big")
     digits = []
     for _ in range(KsuidMs.BASE62_LENGTH // 3):

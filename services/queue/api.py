@@ -14,6 +14,7 @@ from services.queue.streams import HEARTBEAT_S, LASTS_S, MEDIA_TYPE, Streams
 from services.queue.waits import Waits
 from services.web.app import problems, require
 from services.web.bodies import plain
+from services.web.calls import Call
 from services.web.emails import NotAnAddress, email
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
@@ -42,7 +43,7 @@ def queue_router(
     queries: Queries, waits: Waits, streams: Streams, authenticate: Authenticate
 ) -> APIRouter:
     """Return the routes of the queue service."""
-    router = APIRouter(prefix="/v1", tags=["read"])
+    router = APIRouter(prefix="/v1", tags=["read"], route_class=Call)
     caller = Depends(authenticate)
 
     @router.get(

@@ -51,7 +51,8 @@ def make_app(routers: Sequence[APIRouter], *, lifespan: Lifespan | None = None) 
         },
     )
     for router in everything:
-        app.include_router(router)
+        # Not included but taken over: an included router is asked anew for every request.
+        app.router.routes.extend(router.routes)
     return app
 
 
