@@ -16,7 +16,12 @@ MAX_RECORDS = 500
 TRIES = 3
 """How often one message may fail, the store being there, before it is parked."""
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-COMMIT_TIMEOUT_S = 10.0
+COMMIT_TIMEOUT_S = 4.0
+COMMIT_EVERY_S = 0.5
+"""How much handled work, at the most, a member that is killed leaves to be handled again.
+
+A commit is a round trip to the broker: after each small batch it would hold up the next.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +62,8 @@ class _Revoked(Exception):
 class BatchConsumer:
     """A member of one consumer group; offsets are committed after the work, never before.
 
+    That is at once when nothing more waits, and every `COMMIT_EVERY_S` when more does.
+
     `wait_ms` is how long the broker may hold a fetch open: the embedded broker is not woken by
     new messages and wants a short one.
     """
@@ -82,7 +89,9 @@ class BatchConsumer:
         self._working = asyncio.Lock()
         self._revoking = asyncio.Event()
         self._consumer: Any = None
-        self._committed: dict[Any, int] = {}
+        self._handled_to: dict[Any, int] = {}
+        self._uncommitted: dict[Any, int] = {}
+        self._committed_at = 0.0
         self.handled = 0
         self.failing: str | None = "has not joined its group yet"
 
@@ -113,6 +122,7 @@ class BatchConsumer:
         finally:
             self._consumer = None
             self.failing = "is not connected"
+            await self._commit(consumer)
             await _stop(consumer)
 
     def joined(self) -> None:
@@ -124,6 +134,8 @@ class BatchConsumer:
         self._revoking.set()
         async with self._working:
             self._revoking.clear()
+            if self._consumer is not None:
+                await self._commit(self._consumer)
 
     def lag(self) -> dict[str, int]:
         """Return how many messages wait, for each partition of which anything was read."""
@@ -133,7 +145,7 @@ class BatchConsumer:
             f"{partition.topic}/{partition.partition}": max(
                 0, (self._consumer.highwater(partition) or 0) - offset
             )
-            for partition, offset in self._committed.items()
+            for partition, offset in self._handled_to.items()
             if partition in self._consumer.assignment()
         }
 
@@ -144,9 +156,10 @@ class BatchConsumer:
             logger.warning("%s: %s", self.group, error)
             await asyncio.sleep(1)
             return
-        if not fetched:
-            return
         async with self._working:
+            if not fetched:
+                await self._commit(consumer)
+                return
             try:
                 await self._process(consumer, fetched)
             except _Revoked:
@@ -155,7 +168,11 @@ class BatchConsumer:
     async def _process(self, consumer: Any, fetched: dict[Any, list[Any]]) -> None:
         batch = [_delivered(record) for records in fetched.values() for record in records]
         await self._work(batch)
-        await self._commit(consumer, fetched)
+        offsets = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+        self._handled_to.update(offsets)
+        self._uncommitted.update(offsets)
+        if asyncio.get_running_loop().time() - self._committed_at >= COMMIT_EVERY_S:
+            await self._commit(consumer)
 
     async def _work(self, batch: Sequence[Delivered]) -> None:
         attempt = 0
@@ -203,15 +220,23 @@ class BatchConsumer:
             return
         raise _Revoked
 
-    async def _commit(self, consumer: Any, fetched: dict[Any, list[Any]]) -> None:
-        offsets = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+    async def _commit(self, consumer: Any) -> None:
+        assigned = consumer.assignment()
+        offsets = {
+            partition: offset
+            for partition, offset in self._uncommitted.items()
+            if partition in assigned
+        }
+        self._uncommitted = {}
+        self._committed_at = asyncio.get_running_loop().time()
+        if not offsets:
+            return
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, TimeoutError, KafkaError) as error:
             # The partitions moved on, or the broker is away: whoever reads next sees this again.
             logger.info("%s: offsets were not committed: %s", self.group, error)
-        self._committed.update(offsets)
 
 
 class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -244,7 +269,7 @@ def _seek_back(consumer: Any, fetched: dict[Any, list[Any]]) -> None:
 
 async def _stop(consumer: Any) -> None:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(6):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError):
         logger.warning("a consumer did not stop in time")

@@ -17,7 +17,7 @@ from events.store.log import Sequenced
 
 BATCH = 1000
 BUSY_S = 0.005
-IDLE_S = 0.02
+IDLE_S = 0.005
 QUIET_AFTER_S = 2.0
 QUIET_S = 0.1
 """How often the store is asked when nothing has happened for a while: a laptop wants its rest."""

@@ -20,7 +20,9 @@ async def _rest(_: Reconciler) -> None:
 async def _acknowledge_first(
     self: consumer.BatchConsumer, client: Any, fetched: dict[Any, list[Any]]
 ) -> None:
-    await self._commit(client, fetched)
+    offsets = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+    self._uncommitted.update(offsets)
+    await self._commit(client)
     await self._work([consumer._delivered(one) for records in fetched.values() for one in records])
 
 
