@@ -5,17 +5,15 @@ duplicates, gaps, reordering and a broker that lost its data all end at the same
 """
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 import msgspec
 
 from events.approval import ApprovalRequested, ApprovalRevised
 from events.envelope import Recorded
-from events.store.database import Connection, Database
+from events.store.database import Connection, Database, storable
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
-from projections.approval_history import actor, storable, summary
+from projections.approval_history import actor, summary
 from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
 
 URGENCY = {"high": 0, "medium": 1, "low": 2}
@@ -26,43 +24,40 @@ Key = tuple[str, str]
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The columns of every read model for some approvals, ready for `unnest` or COPY."""
+def approval_row(view: ApprovalView) -> Row:
+    """Return what the list of all approvals holds of one."""
+    source = view.source
+    return (
+        view.workspace,
+        view.id,
+        view.version,
+        view.status,
+        storable(view.type),
+        storable(view.requester.email),
+        source.name if source else None,
+        storable(source.record_id) if source else None,
+        view.round,
+        storable(view.subject) if view.subject is not None else None,
+        view.created_at,
+        view.expires_at,
+        encode_view(view),
+    )
 
-    approvals: list[Row]
-    queue: list[Row]
-    timers: list[Row]
+
+def queue_rows(view: ApprovalView) -> list[Row]:
+    """Return with whom an approval waits."""
+    if view.status != "pending":
+        return []
+    urgency = URGENCY[view.urgency]
+    emails = dict.fromkeys(storable(approver.email) for approver in view.approvers)
+    return [(view.workspace, email, urgency, view.id) for email in emails]
 
 
-def rows_of(views: Sequence[ApprovalView]) -> Rows:
-    """Return what the read models hold of these approvals."""
-    rows = Rows([], [], [])
-    for view in views:
-        source = view.source
-        rows.approvals.append(
-            (
-                view.workspace,
-                view.id,
-                view.version,
-                view.status,
-                storable(view.type),
-                storable(view.requester.email),
-                source.name if source else None,
-                storable(source.record_id) if source else None,
-                view.round,
-                storable(view.subject) if view.subject is not None else None,
-                view.created_at,
-                view.expires_at,
-                encode_view(view),
-            )
-        )
-        if view.status == "pending":
-            urgency = URGENCY[view.urgency]
-            for email in dict.fromkeys(approver.email for approver in view.approvers):
-                rows.queue.append((view.workspace, storable(email), urgency, view.id))
-            rows.timers.append((view.workspace, view.id, "expire", view.expires_at))
-    return rows
+def timer_rows(view: ApprovalView) -> list[Row]:
+    """Return what is to become due."""
+    if view.status != "pending":
+        return []
+    return [(view.workspace, view.id, "expire", view.expires_at)]
 
 
 def asked_of(events: Sequence[Recorded]) -> list[Row]:
@@ -179,35 +174,27 @@ class ReadModels:
         an older writer left; in one statement it would look at the time before that.
         """
         # In one order everywhere, so that two batches wait for each other and never deadlock.
-        rows = rows_of(sorted(views, key=lambda view: (view.workspace, view.id)))
+        ordered = sorted(views, key=lambda view: (view.workspace, view.id))
         async with connection.transaction():
-            written = {
-                (row["workspace"], row["approval_id"])
-                for row in await connection.fetch(
-                    self._sql["write_approvals"], *_columns(rows.approvals, 13)
-                )
-            }
-            queue = [row for row in rows.queue if (row[0], row[3]) in written]
-            timers = [row for row in rows.timers if (row[0], row[1]) in written]
+            given = _columns([approval_row(view) for view in ordered], 13)
+            rows = await connection.fetch(self._sql["write_approvals"], *given)
+            keys = {(row["workspace"], row["approval_id"]) for row in rows}
+            written = [view for view in ordered if (view.workspace, view.id) in keys]
             await connection.execute(
                 self._sql["write_rest"],
-                *_columns(_kept(written, queue, timers), 4),
+                *_columns([_kept(view) for view in written], 4),
                 *_columns(asked_of(events), 3),
-                *_columns(queue, 4),
-                *_columns(timers, 4),
+                *_columns([row for view in written for row in queue_rows(view)], 4),
+                *_columns([row for view in written for row in timer_rows(view)], 4),
                 *_columns(history_of(events), 7),
             )
 
 
-def _kept(written: AbstractSet[Key], queue: Sequence[Row], timers: Sequence[Row]) -> list[Row]:
-    """Return for each approval who and what stays: every other row of it goes."""
-    people: dict[Key, list[object]] = {key: [] for key in sorted(written)}
-    kinds: dict[Key, list[object]] = {key: [] for key in people}
-    for workspace, approver, _, approval_id in queue:
-        people[str(workspace), str(approval_id)].append(approver)
-    for workspace, approval_id, kind, _ in timers:
-        kinds[str(workspace), str(approval_id)].append(kind)
-    return [(*key, _json(people[key]), _json(kinds[key])) for key in people]
+def _kept(view: ApprovalView) -> Row:
+    """Return who and what of an approval stays, as JSON lists: every other row of it goes."""
+    people = [email for _, email, _, _ in queue_rows(view)]
+    kinds = [kind for _, _, kind, _ in timer_rows(view)]
+    return view.workspace, view.id, _json(people), _json(kinds)
 
 
 def _json(values: Sequence[object]) -> str:

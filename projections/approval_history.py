@@ -15,11 +15,7 @@ from events.approval import (
     NotificationFailed,
     WriteBackFailed,
 )
-
-
-def storable(text: str) -> str:
-    """Return a text as a column of Postgres can hold it: NUL stands in the event alone."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+from events.store.database import storable
 
 
 def actor(event: ApprovalEvent) -> str | None:

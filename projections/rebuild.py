@@ -15,7 +15,7 @@ from events.store import Unavailable
 from events.store.database import UNREACHABLE, Connection
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
-from projections.apply import Rows, asked_of, history_of, rows_of
+from projections.apply import approval_row, asked_of, history_of, queue_rows, timer_rows
 from projections.approval_view import ApprovalView, evolve_view
 
 TABLES = ("approval_list", "approval_approvers", "pending_queue", "approval_history", "timers")
@@ -35,7 +35,7 @@ class RebuildRunning(Exception):
 class _Filled:
     """One batch of whole streams, folded."""
 
-    rows: Rows
+    views: list[ApprovalView]
     events: list[Recorded]
 
 
@@ -122,16 +122,16 @@ def _fold(rows: list[asyncpg.Record]) -> _Filled:
         events.append(event)
     if view is not None:
         views.append(view)
-    return _Filled(rows_of(views), events)
+    return _Filled(views, events)
 
 
 async def _copy(owner: Connection, filled: _Filled) -> None:
     for table, records in (
-        ("approval_list", filled.rows.approvals),
+        ("approval_list", [approval_row(view) for view in filled.views]),
         ("approval_approvers", asked_of(filled.events)),
-        ("pending_queue", filled.rows.queue),
+        ("pending_queue", [row for view in filled.views for row in queue_rows(view)]),
         ("approval_history", history_of(filled.events)),
-        ("timers", filled.rows.timers),
+        ("timers", [row for view in filled.views for row in timer_rows(view)]),
     ):
         if records:
             await owner.copy_records_to_table(f"{table}_next", records=records)

@@ -17,6 +17,8 @@ TRIES = 3
 """How often one message may fail, the store being there, before it is parked."""
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 COMMIT_TIMEOUT_S = 4.0
+STOP_TIMEOUT_S = 6.0
+"""With the last commit: less than whoever ends a member waits for it."""
 COMMIT_EVERY_S = 0.5
 """How much handled work, at the most, a member that is killed leaves to be handled again.
 
@@ -269,7 +271,7 @@ def _seek_back(consumer: Any, fetched: dict[Any, list[Any]]) -> None:
 
 async def _stop(consumer: Any) -> None:
     try:
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError):
         logger.warning("a consumer did not stop in time")

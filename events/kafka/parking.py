@@ -9,7 +9,7 @@ import msgspec
 
 from events.kafka.consumer import Rejected
 from events.kafka.messages import Message
-from events.store.database import Database
+from events.store.database import Database, storable
 from events.store.named_sql import statements
 
 NOBODYS = "-"
@@ -46,11 +46,8 @@ class Parking:
         """Keep a Kafka message; the same one again only counts its attempts."""
         message = rejected.message
         value = (message.value or b"")[:MAX_VALUE]
-        # Postgres keeps no NUL in a text, and a name that it refused would be parked never.
-        headers = [
-            [name.replace("\0", "\N{REPLACEMENT CHARACTER}"), (data or b"").hex()]
-            for name, data in message.headers
-        ]
+        # A name that Postgres refused would be parked never.
+        headers = [[storable(name), (data or b"").hex()] for name, data in message.headers]
         async with self._database.connection() as connection:
             await connection.execute(
                 self._sql["park"],

@@ -36,6 +36,11 @@ UNREACHABLE = (
 """What asyncpg raises when Postgres is away, starting, stopping, full or cut off."""
 
 
+def storable(text: str) -> str:
+    """Return a text as Postgres can hold it in a column or in jsonb: without NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def is_cancelled() -> bool:
     """Tell whether the current task is to end.
 

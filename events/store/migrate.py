@@ -57,7 +57,7 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
         raise Unavailable(f"Postgres cannot be reached: {error}") from error
     try:
         sql = statements("events.store", "migrate.sql")
-        await connection.execute(sql["begin"], LOCK)
+        await connection.execute(sql["lock"], LOCK)
         await connection.execute(sql["schema"])
         await connection.execute(sql["table"])
         missing = await _missing(connection, newer=False)

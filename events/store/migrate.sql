@@ -1,5 +1,5 @@
--- name: begin
--- One migration at a time, and the table that remembers them.
+-- name: lock
+-- One migration at a time.
 SELECT pg_advisory_lock($1::bigint);
 
 -- name: schema
