@@ -17,7 +17,7 @@ from events.store.log import Sequenced
 
 BATCH = 1000
 BUSY_S = 0.005
-IDLE_S = 0.005
+"""How often the store is asked while something happens."""
 QUIET_AFTER_S = 2.0
 QUIET_S = 0.1
 """How often the store is asked when nothing has happened for a while: a laptop wants its rest."""
@@ -95,9 +95,10 @@ class Publisher:
                 looked = clock()
             if moved:
                 last = clock()
-                await asyncio.sleep(0 if moved >= BATCH else BUSY_S)
+            if moved >= BATCH:
+                await asyncio.sleep(0)
             else:
-                await asyncio.sleep(IDLE_S if clock() - last < QUIET_AFTER_S else QUIET_S)
+                await asyncio.sleep(BUSY_S if clock() - last < QUIET_AFTER_S else QUIET_S)
 
     async def step(self, producer: Producer) -> int:
         """Sequence and publish one batch and return its size; raises `Unavailable`."""

@@ -1,13 +1,13 @@
 """`placet up` as the process that a person starts, in a folder and on ports of its own."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,7 @@ PLACET = (sys.executable, "-c", "from services.cli import main; main()")
 READY_S = 60.0
 END_S = 60.0
 LOOK_EVERY_S = 0.05
+_BROKER = re.compile(r"tcp://(127\.0\.0\.1:\d+)")
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -40,6 +41,7 @@ class Up:
         self.port = int(settings.get("PLACET_PORT") or free_port())
         self.demo_port = int(settings.get("PLACET_DEMO_PORT") or free_port())
         self.url = f"http://{HOST}:{self.port}"
+        self.demo_url = f"http://{HOST}:{self.demo_port}"
         self.below: list[psutil.Process] = []
         data.mkdir(parents=True, exist_ok=True)
         self._said = data.with_name(f"{data.name}.said")
@@ -93,6 +95,34 @@ class Up:
         assert "Placet is ready." in self.said, self.said
         self.below = psutil.Process(self.process.pid).children(recursive=True)
         return self
+
+    @property
+    def dsn(self) -> str:
+        """Where its Postgres is now, as the superuser."""
+        folder = self.data / "postgres"
+        port = (folder / "data" / "postmaster.pid").read_text().splitlines()[3]
+        password = (folder / "password").read_text().strip()
+        return f"postgresql://placet:{password}@{HOST}:{port}/placet?sslmode=disable"
+
+    @property
+    def bootstrap(self) -> str:
+        """Where its broker is now."""
+        for one in self.below:
+            with contextlib.suppress(psutil.Error):
+                found = _BROKER.search(" ".join(one.cmdline()))
+                if found is not None:
+                    return found[1]
+        raise AssertionError(f"no broker runs\n{self.said}")
+
+    async def kill(self) -> None:
+        """SIGKILL it and all below it at once, and see that nothing is left."""
+        parent = psutil.Process(self.process.pid)
+        self.below = parent.children(recursive=True)
+        for one in (parent, *self.below):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        await self.ended()
+        assert await self.left() == []
 
     async def ended(self, within: float = END_S) -> int:
         """Its exit code, once it ended."""
@@ -165,7 +195,7 @@ class Up:
                 await asyncio.to_thread(self.process.wait, END_S)
 
 
-@contextmanager
+@contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A disk of its own in a folder, as small as `size`; skips where none may be mounted."""
     folder.mkdir()

@@ -1,7 +1,9 @@
 """A kill -9 of everything that `placet up` started: the next start goes on where it ended."""
 
 import asyncio
+import signal
 from collections import Counter
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -10,10 +12,12 @@ import httpx2
 import pytest
 
 from events.approval import ApproverNotified
+from services.embedded.ports import free_port
+from tests.cli.placet_up import Up
 from tests.faults.acme import mirror_settings, mirrored
 from tests.faults.load import OUTCOMES, Load
+from tests.faults.processes import KEY
 from tests.faults.told import Telling
-from tests.faults.whole import Up
 
 pytestmark = pytest.mark.faults
 
@@ -25,12 +29,20 @@ async def test_everything_may_be_killed_at_once_and_the_next_start_goes_on(
     tmp_path: Path, seed: int
 ) -> None:
     telling = Telling()
-    up = Up(tmp_path, mirror_settings(tmp_path, ""))
+    settings = {
+        **mirror_settings(tmp_path, ""),
+        "PLACET_BOOTSTRAP_KEY": KEY,
+        "PLACET_RECONCILE_S": "1",
+        "PLACET_PORT": str(free_port()),
+        "PLACET_DEMO_PORT": str(free_port()),
+    }
     async with (
-        up,
+        Up(tmp_path / "data", **settings) as up,
         Load(up.url, telling, seed=seed, approvals=100) as load,
         httpx2.AsyncClient(base_url=up.demo_url) as acme,
+        AsyncExitStack() as started,
     ):
+        await up.ready()
         waiting = await _mirrored_queue(up)
         async with asyncio.TaskGroup() as group:
             group.create_task(load.run())
@@ -40,10 +52,10 @@ async def test_everything_may_be_killed_at_once_and_the_next_start_goes_on(
                 group.create_task(load.decide(approval_id, approver, OUTCOMES[number % 2]))
             await asyncio.sleep(Random(seed).uniform(0, 0.1))
             await up.kill()
-            up.start()
-            await up.ready()
-        evidence = await mirrored(up.dsn, up.bootstrap, telling, acme)
-        assert await up.stop() == 0, up.said()
+            again = await started.enter_async_context(Up(tmp_path / "data", **settings))
+            await again.ready()
+        evidence = await mirrored(again.dsn, again.bootstrap, telling, acme)
+        assert await again.stop(signal.SIGINT) == 0, again.said
     answered = {one.approval_id for one in telling.commands if one.action == "decide"}
     assert answered >= {approval_id for _, approval_id in waiting[:ANSWERED]}
     for approval_id, stream in evidence.streams.items():

@@ -113,8 +113,7 @@ async def events(count: int) -> list[Recorded]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "BACK_OFF_S", (0.001,))
-    monkeypatch.setattr(publish, "BUSY_S", 0.0)
-    monkeypatch.setattr(publish, "IDLE_S", 0.001)
+    monkeypatch.setattr(publish, "BUSY_S", 0.001)
 
 
 async def running(publisher: Publisher, holds: Callable[[], bool | Awaitable[bool]]) -> None:
