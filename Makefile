@@ -21,8 +21,8 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/check_python.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "2/3  installing the pinned packages (the first time: about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@echo "3/3  installing placet itself"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "3/3  installing placet and its client themselves"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
@@ -75,8 +75,8 @@ wheel: $(VENV)/.dev ## Build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation
 
 requirements: ## Pin the requirements anew (needs uv)
-	@for set in "runtime" "embedded --extra embedded" "dev --extra embedded --group dev" \
-		"bench --extra embedded --group dev --group bench"; do \
+	@for set in "runtime" "embedded --extra embedded" "dev --extra embedded --group dev --group frameworks" \
+		"bench --extra embedded --group dev --group frameworks --group bench"; do \
 		set -- $$set; name=$$1; shift; \
 		uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 			--python-version 3.11 $$@ pyproject.toml -o requirements/$$name.txt; \

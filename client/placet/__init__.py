@@ -1,0 +1,1 @@
+"""The client of Placet: ask people for approval, and wait for their answer."""
