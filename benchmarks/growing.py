@@ -17,7 +17,7 @@ from events.store.database import Database
 from events.store.log import PostgresLog
 from events.store.postgres import PostgresStore
 from projections.apply import ReadModels
-from services.decision.asking import new_approval_id, new_command_id
+from services.decision.identifiers import new_approval_id, new_command_id
 from services.publisher.publish import BATCH, Publisher
 
 APPENDED = 100

@@ -19,7 +19,8 @@ from events.decider import decide
 from events.state import fold
 from events.store.database import Connection
 from projections.approval_view import encode_view, view_of
-from services.decision.asking import approval_decoder, ask_command
+from services.approval_types import ApprovalTypes
+from services.decision.request_body import AskedBy, approval_decoder, ask_command
 
 WORKSPACE = "default"
 READERS = 20
@@ -183,7 +184,12 @@ def _views() -> list[str]:
 def ask_of(number: int, approver: str = APPROVER) -> RequestApproval:
     """Return the command of an ask."""
     body = approval_decoder.decode(ask_json(number, approver))
-    return ask_command(body, asked_by=approver, now=datetime.now(UTC))
+    return ask_command(
+        body,
+        asked_by=AskedBy(email=approver),
+        now=datetime.now(UTC),
+        types=ApprovalTypes(),
+    )
 
 
 def _facts() -> tuple[ApprovalEvent, ApprovalEvent]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 Json = Any
 Outcome = Literal["approved", "rejected"]
 Urgency = Literal["low", "medium", "high"]
+OnTimeout = Literal["expire", "approve", "reject"]
+"""What becomes of an ask that nobody decided in time."""
 WithdrawalCause = Literal["settled", "cancelled", "gone", "recalled", "superseded"]
 """Settled, cancelled or gone in the source; recalled by the requester; superseded by another."""
 WriteBackFailure = Literal["refused", "unreachable", "changed"]
@@ -65,6 +67,18 @@ class Subject:
     agent_id: str | None = None
     links: tuple[Link, ...] = ()
     callback_url: str | None = None
+    type_version: int | None = None
+    """Which version of its approval type it was held to; None for a type that nobody defined."""
+    callback_dialect: str | None = None
+    """In which words `callback_url` is told; None for our own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """The payload as an approver changed it, with its own digest: this is what was approved."""
+
+    payload: Json
+    payload_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,9 @@ class ApprovalRequested:
     metadata: Mapping[str, Json]
     expires_at: datetime
     at: datetime
+    editable: bool = False
+    supersede_on_comment: bool = False
+    on_timeout: OnTimeout = "expire"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +133,7 @@ class ApprovalRevised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalCommented:
-    """Somebody left a comment; the only fact that may follow a final one."""
+    """Somebody left a comment; it may follow a final fact."""
 
     comment_id: str
     by: Person
@@ -135,6 +152,7 @@ class DecisionSubmitted:
     via: str | None
     revision: str
     at: datetime
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +178,7 @@ class ApprovalDecided:
     via: str | None
     decided_at: datetime
     at: datetime
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +191,7 @@ class ApprovalWithdrawn:
     reason: str
     outcome: Outcome | None
     at: datetime
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +199,14 @@ class ApprovalExpired:
     """Final: nobody decided in time."""
 
     about: Subject
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAcknowledged:
+    """Whoever waited has heard how it ended; it follows a final fact."""
+
+    by: Person
     at: datetime
 
 
@@ -193,5 +221,6 @@ ApprovalEvent = (
     | ApprovalDecided
     | ApprovalWithdrawn
     | ApprovalExpired
+    | ApprovalAcknowledged
 )
 FinalEvent = ApprovalDecided | ApprovalWithdrawn | ApprovalExpired

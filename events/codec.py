@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from events.approval import (
+    ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
     ApprovalEvent,
@@ -30,6 +31,7 @@ WIRE_NAMES: Mapping[type[ApprovalEvent], str] = {
     ApprovalDecided: "approval.decided",
     ApprovalWithdrawn: "approval.withdrawn",
     ApprovalExpired: "approval.expired",
+    ApprovalAcknowledged: "approval.acknowledged",
 }
 
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(WIRE_NAMES.values(), 1)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.approval import (
+    Edited,
     Json,
+    OnTimeout,
     Outcome,
     Person,
     Subject,
@@ -27,6 +29,9 @@ class RequestApproval:
     metadata: Mapping[str, Json]
     expires_at: datetime
     now: datetime
+    editable: bool = False
+    supersede_on_comment: bool = False
+    on_timeout: OnTimeout = "expire"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,10 @@ class RecordNotificationFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitDecision:
-    """Answer; `revision` is what the approver saw, or None for the current one."""
+    """Answer; `revision` is what the approver saw, or None for the current one.
+
+    `edited` is the payload that is approved instead of the one that was asked for.
+    """
 
     outcome: Outcome
     by: Person
@@ -82,6 +90,7 @@ class SubmitDecision:
     via: str | None
     revision: str | None
     now: datetime
+    edited: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +142,30 @@ class WithdrawApproval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentOnApproval:
-    """Leave a comment."""
+    """Leave a comment; a person's may supersede the ask, a program's never does."""
 
     comment_id: str
     by: Person
     text: str
+    now: datetime
+    by_person: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersedeApproval:
+    """A newer ask of the same subject, `successor`, takes this one's place."""
+
+    by: Person
+    successor: str
+    revision: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeApproval:
+    """Whoever waited says that the outcome has been heard."""
+
+    by: Person
     now: datetime
 
 
@@ -161,5 +189,7 @@ Command = (
     | SettleInWriteBack
     | WithdrawApproval
     | CommentOnApproval
+    | SupersedeApproval
+    | AcknowledgeApproval
     | ExpireApproval
 )

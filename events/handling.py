@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.approval import ApprovalEvent
-from events.commands import Command
+from events.commands import Command, SupersedeApproval
 from events.decider import decide
 from events.state import State, fold
 from events.store import Append, Claim, EventStore, VersionConflict
@@ -30,7 +30,7 @@ class Order:
     approval_id: str
     command: Command
     command_id: str
-    claim: Claim | None = None
+    claims: tuple[Claim, ...] = ()
 
 
 async def handle(store: EventStore, workspace: str, order: Order) -> Handled:
@@ -83,6 +83,37 @@ async def request_batch(
     return [_handled(order, nothing, [], facts) for order, facts in zip(orders, added, strict=True)]
 
 
+async def request_in_place_of(
+    store: EventStore, workspace: str, order: Order, older_id: str, supersede: SupersedeApproval
+) -> Handled:
+    """Carry out the first command of a new approval and withdraw an older one, or neither.
+
+    Returns what became of the new one. Raises as `request` does, and `VersionConflict` when the
+    older one changed `TRIES` times meanwhile.
+    """
+    nothing = fold(())
+    added = decide(order.command, nothing)
+    for attempt in range(1, TRIES + 1):
+        older = fold(
+            recorded.event for recorded in (await store.read(workspace, [older_id]))[older_id]
+        )
+        appends = [_append(order, nothing, added)]
+        withdrawn = decide(supersede, older)
+        if withdrawn:
+            ended = Order(
+                approval_id=older_id, command=supersede, command_id=f"{order.command_id} older"
+            )
+            appends.append(_append(ended, older, withdrawn))
+        try:
+            await store.append(workspace, appends)
+        except VersionConflict:
+            if attempt == TRIES:
+                raise
+        else:
+            return _handled(order, nothing, [], added)
+    raise AssertionError("the last attempt returns or raises")
+
+
 async def handle_batch(
     store: EventStore, workspace: str, orders: Sequence[Order]
 ) -> dict[str, Handled]:
@@ -111,7 +142,7 @@ def _append(order: Order, state: State, added: list[ApprovalEvent]) -> Append:
         expected_version=state.version,
         events=tuple(added),
         command_id=order.command_id,
-        claim=order.claim,
+        claims=order.claims,
     )
 
 

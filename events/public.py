@@ -35,6 +35,7 @@ def _about(recorded: Recorded, about: Subject) -> dict[str, Any]:
         "workspace": recorded.workspace,
         "version": recorded.version,
         "type": about.type,
+        "type_version": about.type_version,
         "title": about.title,
         "requester": about.requester,
         "source": about.source,
@@ -63,6 +64,7 @@ def _outcome(event: PublicEvent) -> dict[str, Any]:
                 decided_at=event.decided_at,
                 decision_reason=event.reason,
                 decision_channel=event.channel,
+                edited_payload_digest=event.edited.payload_digest if event.edited else None,
             )
         case ApprovalWithdrawn():
             return _fact(
@@ -72,6 +74,7 @@ def _outcome(event: PublicEvent) -> dict[str, Any]:
                 withdrawn_by=event.by,
                 withdrawn_reason=event.reason,
                 outcome_in_source=event.outcome,
+                superseded_by=event.superseded_by,
             )
         case ApprovalExpired():
             return _fact("expired", event.at)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from events.approval import (
+    ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
     ApprovalEvent,
@@ -15,8 +16,10 @@ from events.approval import (
     ApprovalWithdrawn,
     ApproverNotified,
     DecisionSubmitted,
+    Edited,
     Json,
     NotificationFailed,
+    OnTimeout,
     Outcome,
     Person,
     Subject,
@@ -33,6 +36,9 @@ class Asked:
     payload: Json
     approvers: tuple[Person, ...]
     expires_at: datetime
+    editable: bool
+    supersede_on_comment: bool
+    on_timeout: OnTimeout
     revisions: frozenset[str]
     """Every revision that was ever shown: none may stand for two contents."""
     notified: frozenset[tuple[str, str, str]] = frozenset()
@@ -78,7 +84,9 @@ class Decided:
     about: Subject
     outcome: Outcome
     by: Person
+    edited: Edited | None
     at: datetime
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +100,7 @@ class Withdrawn:
     by: str | None
     outcome: Outcome | None
     at: datetime
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +111,7 @@ class Expired:
     comments: frozenset[str]
     about: Subject
     at: datetime
+    acknowledged: bool = False
 
 
 State = Unknown | Pending | Deciding | Decided | Withdrawn | Expired
@@ -122,11 +132,16 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 payload=event.payload,
                 approvers=event.approvers,
                 expires_at=event.expires_at,
+                editable=event.editable,
+                supersede_on_comment=event.supersede_on_comment,
+                on_timeout=event.on_timeout,
                 revisions=frozenset((event.about.revision,)),
             )
             return Pending(version=version, comments=state.comments, asked=asked)
         case ApprovalCommented() if not isinstance(state, Unknown):
             return replace(state, version=version, comments=state.comments | {event.comment_id})
+        case ApprovalAcknowledged() if isinstance(state, Decided | Withdrawn | Expired):
+            return replace(state, version=version, acknowledged=True)
         case ApproverNotified() if isinstance(state, Pending | Deciding):
             card = (event.approver, event.channel, event.revision)
             asked = replace(state.asked, notified=state.asked.notified | {card})
@@ -161,6 +176,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 about=event.about,
                 outcome=event.outcome,
                 by=event.by,
+                edited=event.edited,
                 at=event.at,
             )
         case ApprovalWithdrawn() if isinstance(state, Pending | Deciding):
@@ -186,6 +202,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             | ApprovalDecided()
             | ApprovalWithdrawn()
             | ApprovalExpired()
+            | ApprovalAcknowledged()
         ):
             raise ImpossibleHistory(
                 f"{type(event).__name__} cannot be fact {version} of an approval that is "

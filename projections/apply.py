@@ -41,6 +41,7 @@ def approval_row(view: ApprovalView) -> Row:
         view.created_at,
         view.expires_at,
         encode_view(view),
+        view.acknowledged_at is not None,
     )
 
 
@@ -176,7 +177,7 @@ class ReadModels:
         # In one order everywhere, so that two batches wait for each other and never deadlock.
         ordered = sorted(views, key=lambda view: (view.workspace, view.id))
         async with connection.transaction():
-            given = _columns([approval_row(view) for view in ordered], 13)
+            given = _columns([approval_row(view) for view in ordered], 14)
             rows = await connection.fetch(self._sql["write_approvals"], *given)
             keys = {(row["workspace"], row["approval_id"]) for row in rows}
             written = [view for view in ordered if (view.workspace, view.id) in keys]

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from events.approval import (
+    ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
     ApprovalEvent,
@@ -28,7 +29,7 @@ def _actor(event: ApprovalEvent) -> str | None:
     match event:
         case ApprovalRequested():
             return event.about.requester.email
-        case ApprovalCommented() | DecisionSubmitted() | ApprovalDecided():
+        case ApprovalCommented() | DecisionSubmitted() | ApprovalDecided() | ApprovalAcknowledged():
             return event.by.email
         case ApprovalWithdrawn():
             return event.by
@@ -65,7 +66,8 @@ def _sentence(event: ApprovalEvent) -> str:
             return f"{event.by.email} wrote: {event.text}"
         case DecisionSubmitted():
             through = f", through key {event.via}" if event.via else ""
-            return f"{event.by.email} answered {event.outcome} by {event.channel}{through}."
+            edited = ", with an edited payload" if event.edited else ""
+            return f"{event.by.email} answered {event.outcome} by {event.channel}{through}{edited}."
         case WriteBackFailed():
             return f"The answer {event.outcome} was not taken by the source: {event.reason}"
         case ApprovalDecided():
@@ -75,5 +77,7 @@ def _sentence(event: ApprovalEvent) -> str:
             return f"Withdrawn: {event.reason}"
         case ApprovalExpired():
             return "Expired: nobody decided in time."
+        case ApprovalAcknowledged():
+            return f"{event.by.email} has heard the outcome."
         case _:
             assert_never(event)

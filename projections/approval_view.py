@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from events.approval import (
+    ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
     ApprovalEvent,
@@ -24,6 +25,7 @@ from events.approval import (
     SourceRecord,
     Subject,
     Urgency,
+    WithdrawalCause,
     WriteBackFailed,
 )
 from events.envelope import Recorded
@@ -78,6 +80,14 @@ class ApprovalView(msgspec.Struct, kw_only=True):
     decision_channel: str | None = None
     withdrawn_by: str | None = None
     withdrawn_reason: str | None = None
+    type_version: int | None = None
+    editable: bool = False
+    edited_payload: Json = None
+    edited_payload_digest: str | None = None
+    withdrawn_cause: WithdrawalCause | None = None
+    superseded_by: str | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -148,15 +158,23 @@ def _next(
             view.decided_at = event.decided_at
             view.decision_reason = event.reason
             view.decision_channel = event.channel
+            if event.edited is not None:
+                view.edited_payload = event.edited.payload
+                view.edited_payload_digest = event.edited.payload_digest
             view.verified_at = event.at if event.about.source else None
         case ApprovalWithdrawn():
             view.status = "withdrawn"
             view.outcome = event.outcome
             view.withdrawn_by = event.by
             view.withdrawn_reason = event.reason
+            view.withdrawn_cause = event.cause
+            view.superseded_by = event.superseded_by
             view.verified_at = event.at if event.about.source else None
         case ApprovalExpired():
             view.status = "expired"
+        case ApprovalAcknowledged():
+            view.acknowledged_by = event.by.email
+            view.acknowledged_at = event.at
         case _:
             assert_never(event)
     view.version += 1
@@ -192,6 +210,8 @@ def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> Approv
         updated_at=event.at,
         expires_at=event.expires_at,
         verified_at=event.at if about.source else None,
+        type_version=about.type_version,
+        editable=event.editable,
     )
 
 

@@ -13,7 +13,7 @@ from events.store import EventStore
 from events.store.database import Database
 from events.store.named_sql import statements
 from projections.approval_history import actor, summary
-from projections.approval_view import ApprovalView, decode_view, encode_view, evolve_view
+from projections.approval_view import OPEN, ApprovalView, decode_view, encode_view, evolve_view
 
 PAGE = 50
 MOST = 200
@@ -43,6 +43,8 @@ class Filters:
     type: str | None = None
     source: str | None = None
     subject: str | None = None
+    acknowledged: bool | None = None
+    """Whether the outcome of what was asked for here was heard; only what is final has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,22 @@ class Change:
     summary: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Current:
+    """One approval's JSON as of now, and whether it is final."""
+
+    doc: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Approvals that became final, each as (workspace, id), and the snapshot they are read in."""
+
+    until: str
+    approvals: Sequence[tuple[str, str]]
+
+
 _CONDITIONS: Mapping[str, str] = {
     "status": "l.status = {}",
     "requester": "l.requester = {}",
@@ -67,6 +85,12 @@ _CONDITIONS: Mapping[str, str] = {
     "subject": "l.subject = {}",
     "approver": "EXISTS (SELECT FROM approval_approvers a WHERE a.workspace = l.workspace"
     " AND a.approval_id = l.approval_id AND a.approver = {})",
+}
+# Written out, not a parameter: only so can the index of those that nobody has heard be used.
+_HEARD: Mapping[bool, str] = {
+    heard: f"l.source IS NULL AND {'' if heard else 'NOT '}l.acknowledged"
+    " AND l.status IN ('approved', 'rejected', 'withdrawn', 'expired')"
+    for heard in (True, False)
 }
 
 
@@ -89,6 +113,8 @@ class Queries:
             if wanted is not None:
                 arguments.append(wanted)
                 conditions.append(condition.format(f"${len(arguments)}"))
+        if filters.acknowledged is not None:
+            conditions.append(_HEARD[filters.acknowledged])
         if cursor is not None:
             (before,) = _place(cursor, 1)
             arguments.append(before)
@@ -134,6 +160,31 @@ class Queries:
         """Return one approval as of now, to be read by a program."""
         doc = await self.approval(workspace, approval_id)
         return decode_view(doc) if doc is not None else None
+
+    async def approvals(self, workspace: str, approval_ids: Sequence[str]) -> Mapping[str, Current]:
+        """Return some approvals as `approval` does one; those that are unknown are left out."""
+        async with self._database.workspace(workspace) as connection:
+            rows = await connection.fetch(self._sql["approvals"], workspace, list(approval_ids))
+        found = {
+            row["approval_id"]: Current(row["doc"], row["status"] not in OPEN)
+            for row in rows
+            if row["version"] == row["newest"]
+        }
+        views = {
+            row["approval_id"]: decode_view(row["doc"]) if row["doc"] is not None else None
+            for row in rows
+            if row["version"] != row["newest"]
+        }
+        after = min((view.version if view else 0 for view in views.values()), default=0)
+        streams = await self._store.read(workspace, list(views), after) if views else {}
+        for approval_id, view in views.items():
+            now = view
+            for recorded in streams[approval_id]:
+                if now is None or recorded.version > now.version:
+                    now = evolve_view(now, recorded)
+            if now is not None:
+                found[approval_id] = Current(encode_view(now), now.status not in OPEN)
+        return found
 
     async def _caught_up(
         self, workspace: str, approval_id: str, doc: str | None
@@ -239,6 +290,21 @@ class Changes:
             )
             for row in rows
         ]
+
+    async def snapshot(self) -> str:
+        """Return what the store holds now, for `ended` to compare with."""
+        async with self._database.connection() as connection:
+            now: str = await connection.fetchval(self._sql["snapshot"])
+        return now
+
+    async def ended(self, since: str, limit: int) -> Ended:
+        """Return what became final since a snapshot; `limit` of them when there may be more."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(self._sql["ended"], since, limit)
+        if row is None:
+            raise TypeError("an aggregate gives one row")
+        pairs = zip(row["workspaces"] or (), row["approval_ids"] or (), strict=True)
+        return Ended(row["until"], tuple(pairs))
 
 
 def _cursor(*place: str) -> str:

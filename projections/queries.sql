@@ -19,10 +19,12 @@ INSERT INTO approval_list AS held
 SELECT *
 FROM unnest(
     $1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::text[], $9::integer[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[]
+    $8::text[], $9::integer[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+    $14::boolean[]
 )
 ON CONFLICT (workspace, approval_id) DO UPDATE
-SET version = excluded.version, status = excluded.status, doc = excluded.doc
+SET version = excluded.version, status = excluded.status, doc = excluded.doc,
+    acknowledged = excluded.acknowledged
 WHERE held.version < excluded.version
 RETURNING held.workspace, held.approval_id;
 
@@ -117,6 +119,18 @@ FROM (SELECT $1::text AS workspace, $2::text AS approval_id) AS wanted
 LEFT JOIN approval_list l USING (workspace, approval_id)
 LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = l.source;
 
+-- name: approvals
+-- Some approvals as they stand in the read model, and how far their streams reach.
+SELECT k.approval_id, verified(l.doc, l.status, c.swept_at) AS doc, l.status, l.version, e.newest
+FROM unnest($2::text[]) AS k (approval_id)
+CROSS JOIN LATERAL (
+    SELECT max(e.version) AS newest FROM events e
+    WHERE e.workspace = $1 AND e.approval_id = k.approval_id
+) e
+LEFT JOIN approval_list l ON l.workspace = $1 AND l.approval_id = k.approval_id
+LEFT JOIN source_checkpoints c ON c.workspace = $1 AND c.source = l.source
+WHERE e.newest IS NOT NULL;
+
 -- name: history
 -- The audit trail of one approval, each sentence with its fact.
 SELECT h.version, h.type, h.at, h.actor, h.summary, e.data
@@ -151,6 +165,26 @@ LEFT JOIN approval_history h ON h.workspace = e.workspace AND h.approval_id = e.
 WHERE l.seq > $1
 ORDER BY l.seq
 LIMIT $2;
+
+-- name: snapshot
+-- Which transactions have ended by now.
+SELECT pg_current_snapshot()::text;
+
+-- name: ended
+-- Approvals that became final between a snapshot and now, and the snapshot of now. What is visible
+-- now and was not then is told once, in whatever order transactions commit.
+WITH fresh AS (
+    SELECT e.workspace, e.approval_id
+    FROM events e
+    WHERE e.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
+    AND NOT pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
+    AND e.type = ANY('{approval.decided,approval.withdrawn,approval.expired}')
+    ORDER BY e.xid, e.position
+    LIMIT $2
+)
+SELECT pg_current_snapshot()::text AS until, array_agg(workspace) AS workspaces,
+    array_agg(approval_id) AS approval_ids
+FROM fresh;
 
 -- name: log_head
 -- How far the log reaches.

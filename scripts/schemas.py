@@ -18,8 +18,8 @@ from events import approval, observation
 from events.approval import Link, Outcome, Person, SourceRecord, WithdrawalCause
 from events.codec import EVENT_TYPES, SCHEMA_VERSIONS
 from events.observation import Observation
-from services.decision import asking
-from services.decision.asking import ApprovalBody
+from services.decision import request_body
+from services.decision.request_body import ApprovalBody
 
 FOLDER = Path(__file__).parents[1] / "events" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,6 +42,9 @@ class PublicFact(TypedDict):
     workspace: Annotated[str, _says("Whose approval it is.")]
     version: Annotated[int, _says("The fact's place in the approval's history, from 1.")]
     type: Annotated[str, _says("The kind of thing to be approved, such as expense.")]
+    type_version: Annotated[
+        int | None, _says("The version of its approval type; null for a type nobody defined.")
+    ]
     title: Annotated[str, _says("One line for people.")]
     requester: Annotated[Person, _says("Who asks.")]
     source: Annotated[SourceRecord | None, _says("The mirrored record, if it mirrors one.")]
@@ -72,6 +75,9 @@ class Decided(PublicFact):
     decided_at: Annotated[datetime, _says("When the approver answered.")]
     decision_reason: Annotated[str | None, _says("In the approver's words.")]
     decision_channel: Annotated[str, _says("Through what the approver answered.")]
+    edited_payload_digest: Annotated[
+        str | None, _says("Of the payload as the approver edited it: this is what was approved.")
+    ]
 
 
 class Withdrawn(PublicFact):
@@ -82,6 +88,7 @@ class Withdrawn(PublicFact):
     withdrawn_by: Annotated[str | None, _says("Who settled, cancelled or recalled it.")]
     withdrawn_reason: Annotated[str, _says("One line for people.")]
     outcome_in_source: Annotated[Outcome | None, _says("How the source settled it, if it did.")]
+    superseded_by: Annotated[str | None, _says("The newer approval of the same subject.")]
 
 
 class Expired(PublicFact):
@@ -146,7 +153,7 @@ def _schema(kind: Any, name: str, version: int, prefix: str = "") -> Schema:
 
 
 def _classes() -> Mapping[str, Any]:
-    modules = (approval, observation, asking)
+    modules = (approval, observation, request_body)
     found = {cls.__name__: cls for module in modules for cls in vars(module).values() if _own(cls)}
     return found | {cls.__name__: cls for cls in PUBLIC_FACTS.values()}
 

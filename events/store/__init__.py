@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from events.approval import ApprovalEvent
 from events.envelope import Recorded
 
-ClaimKind = Literal["idempotency", "record"]
+ClaimKind = Literal["idempotency", "record", "subject"]
 
 
 class VersionConflict(Exception):
@@ -26,8 +26,8 @@ class Unavailable(Exception):
 class Claim:
     """A key that shall name one approval for ever.
 
-    `round` counts how often a record became pending again; `fingerprint` tells whether a key
-    comes back with the same request.
+    `round` counts how often a record became pending again, or a subject was asked about;
+    `fingerprint` tells whether a key comes back with the same request.
     """
 
     kind: ClaimKind
@@ -53,7 +53,7 @@ class Append:
     expected_version: int
     events: tuple[ApprovalEvent, ...]
     command_id: str
-    claim: Claim | None = None
+    claims: tuple[Claim, ...] = ()
 
 
 class EventStore(Protocol):

@@ -25,10 +25,10 @@ class MemoryStore:
             if one.events and new_versions.get(one.approval_id, length) != one.expected_version:
                 raise VersionConflict(one.approval_id)
             new_versions[one.approval_id] = one.expected_version + len(one.events)
-            if one.claim is not None:
-                taken = (workspace, one.claim.kind, one.claim.key, one.claim.round)
+            for claim in one.claims:
+                taken = (workspace, claim.kind, claim.key, claim.round)
                 if taken in self._rounds or taken in new_rounds:
-                    raise ClaimTaken(one.claim.key)
+                    raise ClaimTaken(claim.key)
                 new_rounds.add(taken)
         for one in appends:
             self._keep(workspace, one)
@@ -51,14 +51,14 @@ class MemoryStore:
                     recorded_at=datetime.now(UTC),
                 )
             )
-        if one.claim is not None:
-            key = (workspace, one.claim.kind, one.claim.key)
+        for claim in one.claims:
+            key = (workspace, claim.kind, claim.key)
             latest = self._claims.get(key)
-            if latest is None or latest.round < one.claim.round:
+            if latest is None or latest.round < claim.round:
                 self._claims[key] = Claimed(
                     approval_id=one.approval_id,
-                    round=one.claim.round,
-                    fingerprint=one.claim.fingerprint,
+                    round=claim.round,
+                    fingerprint=claim.fingerprint,
                 )
 
     async def read(

@@ -40,8 +40,7 @@ class PostgresStore:
                         one.command_id,
                     )
                 )
-            if one.claim is not None:
-                claims.append((one.claim, one.approval_id))
+            claims.extend((claim, one.approval_id) for claim in one.claims)
         if not rows:
             return
         columns = [list(column) for column in zip(*rows, strict=True)]

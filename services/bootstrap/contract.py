@@ -6,8 +6,9 @@ from fastapi import FastAPI
 
 from events.approval import Link
 from projections.approval_view import ApprovalView
-from services.decision.api import CommentBody, DecisionBody, WithdrawBody
-from services.decision.asking import ApprovalBody
+from services.decision.api import AcknowledgeBody, CommentBody, DecisionBody, WithdrawBody
+from services.decision.request_body import ApprovalBody
+from services.queue.directory import Me, TypeView
 from services.web.openapi import describe as describe_shapes
 
 QUEUED: dict[str, Any] = {
@@ -41,8 +42,8 @@ def describe(app: FastAPI) -> None:
     """Complete the application's OpenAPI document."""
     describe_shapes(
         app,
-        [ApprovalView, Link],
-        [ApprovalBody, DecisionBody, WithdrawBody, CommentBody],
+        [ApprovalView, Link, Me, TypeView],
+        [ApprovalBody, DecisionBody, WithdrawBody, CommentBody, AcknowledgeBody],
         {
             "Approval": {"$ref": "#/components/schemas/ApprovalView"},
             "QueuedApproval": QUEUED,

@@ -37,6 +37,7 @@ from services.publisher.leader import lead
 from services.publisher.publish import Publisher
 from services.queue.api import queue_router
 from services.queue.broadcast import Broadcast
+from services.queue.directory import directory_router
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
 from services.queue.waits import Waits
@@ -48,8 +49,10 @@ DECIDING = 200
 def wire_decision(parts: Parts) -> None:
     """Everything that changes an approval."""
     write_backs = WriteBacks(parts.store, parts.effects, parts.sources, now)
-    answering = Answering(parts.store, write_backs, now)
-    intake = Intake(parts.store, now)
+    types = parts.config.types
+    answering = Answering(parts.store, write_backs, now, types)
+    asking = Asking(parts.store, now, types)
+    intake = Intake(parts.store, now, asking)
     timers = Timers(parts.worker_db, parts.store)
     deciding = statements("projections")["deciding"]
 
@@ -63,7 +66,6 @@ def wire_decision(parts: Parts) -> None:
     parts.supervisor.start("write-back", lambda: write_backs.run(open_answers))
     parts.supervisor.start("timers", timers.run)
     parts.closers.append(answering.close)
-    asking = Asking(parts.store, now)
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
     queries = Queries(parts.app_db, parts.store)
     pages = make_pages(queries, parts.sessions, now)
@@ -80,6 +82,7 @@ def wire_queue(parts: Parts) -> None:
     streams = Streams(broadcast, parts.closing)
     waits = Waits(queries, broadcast, parts.closing)
     parts.routers.append(queue_router(queries, waits, streams, authenticated(parts.keys)))
+    parts.routers.append(directory_router(parts.config.types, authenticated(parts.keys)))
     pages = make_pages(queries, parts.sessions, now)
     mailbox = Mailbox(parts.app_db)
     parts.routers.append(pages_router(pages, queries, mailbox, streams, parts.sessions, now))
@@ -152,6 +155,7 @@ def wire_notifier(parts: Parts) -> None:
         "inbox": InboxChannel(),
         "outbox": OutboxChannel(parts.worker_db),
     }
+    types = parts.config.types
     notifier = Notifier(
         store=PostgresStore(parts.worker_db),
         cards=PostgresCards(parts.worker_db),
@@ -162,6 +166,9 @@ def wire_notifier(parts: Parts) -> None:
             (definition.workspace, definition.name): definition.file.card
             for definition in parts.config.sources
             if definition.file.card is not None
+        },
+        type_templates={
+            (types.workspace, one.name): one.card for one in types.listed() if one.card is not None
         },
         effects=parts.effects,
         public_url=parts.settings.public_url,

@@ -30,6 +30,9 @@ def create(
     days: Annotated[
         int | None, typer.Option(min=1, max=3660, help="Ends after so many days.")
     ] = None,
+    agent: Annotated[
+        bool, typer.Option("--agent", help="For a program that acts by itself: it never decides.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Make a key and print it: the only time that it can be seen."""
@@ -42,7 +45,10 @@ def create(
     except NotAnAddress as error:
         fail(str(error), MISUSED)
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    key = run(_create(read_settings_or_fail(), workspace, address, name, known, expires_at))
+    if agent and not {"approvals:decide", "admin"}.isdisjoint(known):
+        fail("An agent's key never decides: leave out approvals:decide and admin.", MISUSED)
+    settings = read_settings_or_fail()
+    key = run(_create(settings, workspace, address, name, known, expires_at, agent=agent))
     if as_json:
         print_json({"key_id": key.key_id, "key": key.text})
     else:
@@ -68,6 +74,8 @@ async def _create(
     name: str,
     scopes: list[Scope],
     expires_at: datetime | None,
+    *,
+    agent: bool,
 ) -> "NewKey":
     from events.store.database import Database
     from services.web.keys import Keys
@@ -75,7 +83,12 @@ async def _create(
     database = await Database.open(settings.postgres_dsn, "placet_app", size=1)
     try:
         return await Keys(database, None).create(
-            workspace, principal=principal, name=name, scopes=scopes, expires_at=expires_at
+            workspace,
+            principal=principal,
+            name=name,
+            scopes=scopes,
+            expires_at=expires_at,
+            agent=agent,
         )
     finally:
         await database.close()

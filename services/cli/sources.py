@@ -34,13 +34,14 @@ def try_file(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Try a source file against the live system, only reading, and say what is wrong with it."""
-    from services.sources.loading import SourceFileInvalid, load_source
+    from services.sources.loading import load_source
     from services.sources.trial_view import as_json as report_as_json
     from services.sources.trial_view import render
+    from services.yaml_files.faults import FileInvalid
 
     try:
         definition = load_source(file, DEFAULT_WORKSPACE, os.environ)
-    except SourceFileInvalid as error:
+    except FileInvalid as error:
         for line in error.errors:
             err.print(f"[red]{plain(line)}[/red]", soft_wrap=True)
         fail(f"{file} cannot be used until this is put right.", MISUSED)

@@ -1,24 +1,29 @@
 """Takes answers, from whichever surface: each becomes one command, and the first one holds."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from events.approval import (
     ApprovalEvent,
+    ApprovalRequested,
     ApprovalWithdrawn,
+    Edited,
+    Json,
     Outcome,
     Person,
     WriteBackFailed,
 )
-from events.commands import CommentOnApproval, SubmitDecision, WithdrawApproval
+from events.commands import AcknowledgeApproval, CommentOnApproval, SubmitDecision, WithdrawApproval
 from events.decider import Refused, is_final
 from events.handling import Handled, Order, handle
 from events.store import EventStore
 from projections.approval_view import ApprovalView, view_of
-from services.decision.asking import new_command_id
+from services.approval_types import ApprovalTypes
+from services.decision.identifiers import new_command_id
+from services.decision.request_body import check_payload, digest_of
 
 WAIT_FOR_SOURCE_S = 3.0
 """How long an answer waits for the source before its caller is told `deciding`."""
@@ -52,17 +57,24 @@ class Answer:
     channel: str
     via: str | None
     revision: str | None
+    payload: Mapping[str, Json] | None = None
+    """What is approved instead of what was asked for; None for that itself."""
 
 
 class Answering:
     """Submits decisions, comments and withdrawals; raises `Refused` and `Unavailable`."""
 
     def __init__(
-        self, store: EventStore, write_backs: WriteBacks, clock: Callable[[], datetime]
+        self,
+        store: EventStore,
+        write_backs: WriteBacks,
+        clock: Callable[[], datetime],
+        types: ApprovalTypes | None = None,
     ) -> None:
         self._store = store
         self._write_backs = write_backs
         self._clock = clock
+        self._types = types or ApprovalTypes()
         self._carrying: set[asyncio.Task[None]] = set()
 
     async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
@@ -70,7 +82,8 @@ class Answering:
 
         The answer is durable when this returns. For a mirrored record the source is told at once
         and waited for a few seconds; it goes on being told after that. Raises `Refused` also
-        when the source shows within that time that the answer is not true any more.
+        when the source shows within that time that the answer is not true any more, and `Problem`
+        (422) for an edited payload that does not fit its type.
         """
         command = SubmitDecision(
             outcome=answer.outcome,
@@ -79,6 +92,7 @@ class Answering:
             channel=answer.channel,
             via=answer.via,
             revision=answer.revision,
+            edited=await self._edited(workspace, approval_id, answer.payload),
             now=self._clock(),
         )
         handled = await self._handle(workspace, approval_id, command)
@@ -93,6 +107,19 @@ class Answering:
         _refuse_what_the_source_did_not_take(facts[len(handled.facts) :])
         return view_of(workspace, approval_id, facts)
 
+    async def _edited(
+        self, workspace: str, approval_id: str, payload: Mapping[str, Json] | None
+    ) -> Edited | None:
+        if payload is None:
+            return None
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        asked = stream[0].event if stream else None
+        if isinstance(asked, ApprovalRequested):
+            kind = self._types.within(workspace).find(asked.about.type)
+            if kind is not None:
+                check_payload(kind, payload, "payload")
+        return Edited(payload=payload, payload_digest=digest_of(payload, "payload"))
+
     async def withdraw(
         self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None
     ) -> ApprovalView:
@@ -102,10 +129,25 @@ class Answering:
         return view_of(workspace, approval_id, handled.facts)
 
     async def comment(
-        self, workspace: str, approval_id: str, *, by: Person, text: str, comment_id: str
+        self,
+        workspace: str,
+        approval_id: str,
+        *,
+        by: Person,
+        text: str,
+        comment_id: str,
+        by_person: bool = True,
     ) -> ApprovalView:
         """Leave a comment, once for each id, and return the approval after it."""
-        command = CommentOnApproval(comment_id=comment_id, by=by, text=text, now=self._clock())
+        command = CommentOnApproval(
+            comment_id=comment_id, by=by, text=text, now=self._clock(), by_person=by_person
+        )
+        handled = await self._handle(workspace, approval_id, command)
+        return view_of(workspace, approval_id, handled.facts)
+
+    async def acknowledge(self, workspace: str, approval_id: str, *, by: Person) -> ApprovalView:
+        """Note that whoever waited has heard the outcome, and return the approval after it."""
+        command = AcknowledgeApproval(by=by, now=self._clock())
         handled = await self._handle(workspace, approval_id, command)
         return view_of(workspace, approval_id, handled.facts)
 
@@ -125,7 +167,7 @@ class Answering:
         self,
         workspace: str,
         approval_id: str,
-        command: SubmitDecision | WithdrawApproval | CommentOnApproval,
+        command: SubmitDecision | WithdrawApproval | CommentOnApproval | AcknowledgeApproval,
     ) -> Handled:
         return await handle(
             self._store,

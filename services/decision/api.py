@@ -1,17 +1,19 @@
 """The calls that change something: ask, decide, withdraw, comment."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from events.approval import Person
+from events.approval import Json, Person
 from events.decider import Refused
 from projections.approval_view import ApprovalView, encode_view
 from services.decision.answering import ANSWERS, Answer, Answering
-from services.decision.asking import MAX_KEY, Asking, approval_decoder, fingerprint, new_command_id
+from services.decision.asking import MAX_KEY, Asking, fingerprint
+from services.decision.identifiers import new_command_id
+from services.decision.request_body import AskedBy, approval_decoder
 from services.web.app import problems, require
 from services.web.bodies import read_json, read_json_body
 from services.web.calls import Call
@@ -28,22 +30,34 @@ STATUS_OF = {
     "already_resolved": 409,
     "stale_revision": 409,
     "source_refused": 409,
+    "not_final": 409,
+    "not_editable": 422,
 }
 
 
 class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An answer; `approver` only from a key that decides for others."""
+    """An answer; `approver` only from a key that decides for others.
+
+    `payload` is what is approved instead, where the ask is editable; `channel` is through what the
+    approver answered.
+    """
 
     decision: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
     reason: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
     approver: Annotated[str, msgspec.Meta(min_length=3, max_length=254)] | None = None
     revision: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    payload: dict[str, Json] | None = None
+    channel: Literal["api", "mcp"] = "api"
 
 
 class WithdrawBody(msgspec.Struct, forbid_unknown_fields=True):
     """Why an ask is recalled."""
 
     reason: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+
+
+class AcknowledgeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing more than that the outcome was heard."""
 
 
 class CommentBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +68,7 @@ class CommentBody(msgspec.Struct, forbid_unknown_fields=True):
 
 _decisions = msgspec.json.Decoder(DecisionBody)
 _withdrawals = msgspec.json.Decoder(WithdrawBody)
+_acknowledgements = msgspec.json.Decoder(AcknowledgeBody)
 _comments = msgspec.json.Decoder(CommentBody)
 
 
@@ -69,7 +84,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         responses={
             201: shows("Asked; the ask is durable."),
             200: shows("The same key and body again."),
-            **problems(413, 415, 422),
+            **problems(409, 413, 415, 422),
         },
         openapi_extra=takes("ApprovalBody", [IDEMPOTENCY_KEY]),
     )
@@ -80,7 +95,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         asked = await asking.ask(
             principal.workspace,
             read_json(body, approval_decoder),
-            asked_by=principal.email,
+            asked_by=AskedBy(email=principal.email, as_admin=principal.may("admin")),
             idempotency_key=key,
             fingerprint=fingerprint(body) if key is not None else "",
         )
@@ -98,6 +113,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
     )
     async def decide(request: Request, approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:decide")
+        refuse_agents(principal)
         body = read_json(await read_json_body(request), _decisions)
         outcome = ANSWERS.get(body.decision.strip().lower())
         if outcome is None:
@@ -112,9 +128,10 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
             outcome=outcome,
             by=Person(email=by),
             reason=body.reason,
-            channel="api",
+            channel=body.channel,
             via=via,
             revision=body.revision,
+            payload=body.payload,
         )
         try:
             view = await answering.decide(principal.workspace, _known(approval_id), answer)
@@ -168,10 +185,33 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
                 by=Person(email=principal.email),
                 text=body.text,
                 comment_id=f"{principal.email} {key}" if key else new_command_id(),
+                by_person=not principal.agent,
             )
         except Refused as refused:
             raise await _told(answering, principal, approval_id, refused) from refused
         return _shown(view, status=201)
+
+    @router.post(
+        "/approvals/{approval_id}/acknowledge",
+        summary="Say that the outcome was heard",
+        responses={
+            200: shows("Whoever waited has heard."),
+            **problems(404, 409, 413, 415, 422),
+        },
+        openapi_extra=takes("AcknowledgeBody", required=False),
+    )
+    async def acknowledge(
+        request: Request, approval_id: str, principal: Principal = caller
+    ) -> Response:
+        require(principal, "approvals:request")
+        read_json(await read_json_body(request) or b"{}", _acknowledgements)
+        try:
+            view = await answering.acknowledge(
+                principal.workspace, _known(approval_id), by=Person(email=principal.email)
+            )
+        except Refused as refused:
+            raise await _told(answering, principal, approval_id, refused) from refused
+        return _shown(view)
 
     return router
 
@@ -184,6 +224,17 @@ async def _told(
         return Problem(404, "not_found", str(refused))
     view = await answering.current(principal.workspace, approval_id)
     return Problem(STATUS_OF[refused.code], refused.code, str(refused), approval=view)
+
+
+def refuse_agents(principal: Principal) -> None:
+    """Raise 403 for an agent's key: whatever it was given, it decides nothing."""
+    if principal.agent:
+        raise Problem(
+            403,
+            "agents_do_not_decide",
+            "This is an agent's key, and agents do not decide. Ask, and wait for a person: "
+            "GET /v1/approvals/{id}/wait.",
+        )
 
 
 def _known(approval_id: str) -> str:
@@ -218,10 +269,12 @@ def shows(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def takes(body: str, parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def takes(
+    body: str, parameters: list[dict[str, Any]] | None = None, *, required: bool = True
+) -> dict[str, Any]:
     """Return the documentation of a request body."""
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
-    extra: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
+    extra: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
     if parameters:
         extra["parameters"] = parameters
     return extra

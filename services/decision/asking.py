@@ -1,82 +1,27 @@
-"""Asks for an approval: checks what came in, makes the command, and keeps each ask once."""
+"""Keeps each ask once, and lets a newer one about a subject take the place of the older."""
 
 import hashlib
-import secrets
-import string
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import product
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import msgspec
-from ksuid import KsuidMs
 
-from events.approval import Json, Link, Person, Subject, Urgency
-from events.commands import RequestApproval
-from events.digest import NotCanonical, payload_digest
-from events.handling import Order, request
-from events.store import Claim, ClaimTaken, EventStore
+from events.approval import ApprovalEvent, Subject
+from events.commands import RequestApproval, SupersedeApproval
+from events.handling import Order, request, request_in_place_of
+from events.state import Pending, fold
+from events.store import Claim, Claimed, ClaimTaken, EventStore, Unavailable
 from projections.approval_view import ApprovalView, view_of
-from services.web.bodies import plain
-from services.web.emails import NotAnAddress, email
-from services.web.problems import Invalid, Problem
+from services.approval_types import ApprovalTypes
+from services.decision.identifiers import new_approval_id, new_command_id
+from services.decision.request_body import ApprovalBody, AskedBy, ask_command
+from services.web.problems import Problem
 
-EXPIRES_AFTER = timedelta(days=30)
-LONGEST = timedelta(days=366)
-MAX_APPROVERS = 50
 MAX_KEY = 255
-FIRST_REVISION = "1"
-
-_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_THREE_DIGITS = ["".join(digits) for digits in product(_BASE62, repeat=3)]
-
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Text = Annotated[str, msgspec.Meta(max_length=10_000)]
-Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
-Seconds = Annotated[int, msgspec.Meta(ge=1, le=int(LONGEST.total_seconds()))]
-
-
-class PersonBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Somebody by address."""
-
-    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
-    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-
-
-class LinkBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An item elsewhere."""
-
-    kind: Name
-    id: Name
-    url: Url | None = None
-
-
-class ApprovalBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What `POST /v1/approvals` and the topic `approval.requests` take."""
-
-    type: Name
-    title: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-    approvers: Annotated[
-        Sequence[str | PersonBody], msgspec.Meta(min_length=1, max_length=MAX_APPROVERS)
-    ]
-    payload: Mapping[str, Json] = {}
-    requester: str | PersonBody | None = None
-    reason: Text | None = None
-    urgency: Urgency = "medium"
-    expires_in: Seconds | None = None
-    expires_at: datetime | None = None
-    callback_url: Url | None = None
-    links: Annotated[Sequence[LinkBody], msgspec.Meta(max_length=50)] = ()
-    subject: Name | None = None
-    revision: Name | None = None
-    checkpoint_name: Name | None = None
-    execution_id: Name | None = None
-    agent_id: Name | None = None
-    metadata: Mapping[str, Json] = {}
-
-
-approval_decoder = msgspec.json.Decoder(ApprovalBody)
+ROUNDS = 5
+"""How often an ask about a subject is placed anew because another one was faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +35,112 @@ class Asked:
 class Asking:
     """Keeps asks; one instance serves every workspace."""
 
-    def __init__(self, store: EventStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Callable[[], datetime],
+        types: ApprovalTypes | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._types = types or ApprovalTypes()
 
     async def ask(
         self,
         workspace: str,
         body: ApprovalBody,
         *,
-        asked_by: str,
+        asked_by: AskedBy,
         idempotency_key: str | None,
         fingerprint: str,
     ) -> Asked:
         """Keep an ask, once for each key; durable when this returns.
 
-        Raises `Invalid` (422) naming the field, or for a key that came with another body.
+        Raises `Invalid` (422) naming the field, or for a key that came with another body, and
+        `Problem` for who may not ask (403) or for a revision that is not new (409).
         """
-        command = ask_command(body, asked_by=asked_by, now=self._clock())
+        command = self.command(workspace, body, asked_by)
         claim = None
         if idempotency_key is not None:
-            claim = idempotency_claim(asked_by, idempotency_key, fingerprint)
-        order = Order(
-            approval_id=new_approval_id(command.now),
-            command=command,
-            command_id=new_command_id(),
-            claim=claim,
+            claim = idempotency_claim(asked_by.email or "", idempotency_key, fingerprint)
+        return await self.keep(workspace, command, claim, revised=body.revision is not None)
+
+    def command(self, workspace: str, body: ApprovalBody, asked_by: AskedBy) -> RequestApproval:
+        """Return what a body asks for now; raises as `ask` does."""
+        return ask_command(
+            body,
+            asked_by=asked_by,
+            now=self._clock(),
+            types=self._types.within(workspace),
         )
+
+    async def keep(
+        self, workspace: str, command: RequestApproval, claim: Claim | None, *, revised: bool
+    ) -> Asked:
+        """Keep an ask once; `revised` tells that its revision is the asker's own."""
+        if command.about.subject is not None:
+            return await self._keep_about(workspace, command, claim, revised=revised)
         try:
-            handled = await request(self._store, workspace, order)
+            handled = await request(self._store, workspace, _order(command, claim))
         except ClaimTaken:
             if claim is None:
                 raise
             return Asked(await self._asked_before(workspace, claim), created=False)
         return Asked(view_of(workspace, handled.approval_id, handled.facts), created=True)
+
+    async def _keep_about(
+        self, workspace: str, command: RequestApproval, claim: Claim | None, *, revised: bool
+    ) -> Asked:
+        """Keep an ask about a subject, in the place of what still waits about it."""
+        key = _subject_key(command.about)
+        for _ in range(ROUNDS):
+            if claim is not None and await self._claimed(workspace, claim):
+                return Asked(await self._asked_before(workspace, claim), created=False)
+            latest = (await self._store.claimed(workspace, "subject", [key])).get(key)
+            if latest is None:
+                revision = command.about.revision
+                order = _order(command, claim, _subject_claim(command.about, key, 1, revision))
+                older_id = None
+            else:
+                facts = await self._facts(workspace, latest.approval_id)
+                pending = isinstance(fold(facts), Pending)
+                if _is_the_same(command.about, latest, pending=pending, revised=revised):
+                    view = view_of(workspace, latest.approval_id, facts)
+                    return Asked(view, created=False)
+                revision = command.about.revision if revised else str(latest.round + 1)
+                about = replace(command.about, revision=revision)
+                order = _order(
+                    replace(command, about=about),
+                    claim,
+                    _subject_claim(about, key, latest.round + 1, revision),
+                )
+                older_id = latest.approval_id if pending else None
+            try:
+                return await self._place(workspace, order, older_id, revision)
+            except ClaimTaken:
+                continue
+        raise Unavailable(
+            "Others ask about this subject all the time. Nothing was done; try again."
+        )
+
+    async def _place(
+        self, workspace: str, order: Order, older_id: str | None, revision: str
+    ) -> Asked:
+        command = order.command
+        if older_id is None or not isinstance(command, RequestApproval):
+            handled = await request(self._store, workspace, order)
+        else:
+            supersede = SupersedeApproval(
+                by=command.about.requester,
+                successor=order.approval_id,
+                revision=revision,
+                now=command.now,
+            )
+            handled = await request_in_place_of(self._store, workspace, order, older_id, supersede)
+        return Asked(view_of(workspace, handled.approval_id, handled.facts), created=True)
+
+    async def _claimed(self, workspace: str, claim: Claim) -> bool:
+        return claim.key in await self._store.claimed(workspace, claim.kind, [claim.key])
 
     async def _asked_before(self, workspace: str, claim: Claim) -> ApprovalView:
         named = (await self._store.claimed(workspace, "idempotency", [claim.key]))[claim.key]
@@ -133,84 +150,66 @@ class Asking:
                 "idempotency_key_reused",
                 "This Idempotency-Key was used with another body. Use a new key for a new ask.",
             )
-        stream = (await self._store.read(workspace, [named.approval_id]))[named.approval_id]
-        return view_of(workspace, named.approval_id, (recorded.event for recorded in stream))
+        return view_of(
+            workspace, named.approval_id, await self._facts(workspace, named.approval_id)
+        )
+
+    async def _facts(self, workspace: str, approval_id: str) -> list[ApprovalEvent]:
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        return [recorded.event for recorded in stream]
 
 
-def ask_command(body: ApprovalBody, *, asked_by: str, now: datetime) -> RequestApproval:
-    """Return the command that a body stands for; raises `Invalid` naming the field."""
-    try:
-        digest = payload_digest(body.payload)
-    except NotCanonical as error:
-        raise Invalid(f"payload: {error}", pointer="/payload") from error
-    for name in ("type", "subject", "revision", "checkpoint_name", "execution_id", "agent_id"):
-        value = getattr(body, name)
-        if value is not None:
-            plain(value, name)
-    return RequestApproval(
-        about=Subject(
-            type=body.type,
-            title=body.title,
-            requester=_person(body.requester or asked_by, "/requester"),
-            revision=body.revision or FIRST_REVISION,
-            round=1,
-            payload_digest=digest,
-            subject=body.subject,
-            checkpoint_name=body.checkpoint_name,
-            execution_id=body.execution_id,
-            agent_id=body.agent_id,
-            links=tuple(Link(kind=one.kind, id=one.id, url=one.url) for one in body.links),
-            callback_url=body.callback_url,
-        ),
-        payload=body.payload,
-        approvers=_approvers(body.approvers),
-        reason=body.reason,
-        urgency=body.urgency,
-        metadata=body.metadata,
-        expires_at=_expires_at(body, now),
-        now=now,
+def _order(command: RequestApproval, *claims: Claim | None) -> Order:
+    return Order(
+        approval_id=new_approval_id(command.now),
+        command=command,
+        command_id=new_command_id(),
+        claims=tuple(claim for claim in claims if claim is not None),
     )
 
 
-def _approvers(given: Sequence[str | PersonBody]) -> tuple[Person, ...]:
-    people: dict[str, Person] = {}
-    for place, one in enumerate(given):
-        person = _person(one, f"/approvers/{place}")
-        people.setdefault(person.email, person)
-    return tuple(people.values())
+def _subject_key(about: Subject) -> str:
+    # Neither holds control characters, so the two cannot be taken for two others.
+    return f"{about.type}\n{about.subject}"
 
 
-def _person(given: str | PersonBody, pointer: str) -> Person:
-    address, name = (given, None) if isinstance(given, str) else (given.email, given.name)
-    try:
-        return Person(email=email(address), name=name)
-    except NotAnAddress as error:
-        raise Invalid(
-            f"{pointer.strip('/').replace('/', '.')}: {error}", pointer=pointer
-        ) from error
+def _subject_claim(about: Subject, key: str, round_: int, revision: str) -> Claim:
+    fingerprint = f"{about.payload_digest} {revision}"
+    return Claim(kind="subject", key=key, round=round_, fingerprint=fingerprint)
 
 
-def _expires_at(body: ApprovalBody, now: datetime) -> datetime:
-    if body.expires_at is not None and body.expires_in is not None:
-        raise Invalid("expires_at: send expires_in or expires_at, not both.", pointer="/expires_at")
-    if body.expires_in is not None:
-        return now + timedelta(seconds=body.expires_in)
-    if body.expires_at is None:
-        return now + EXPIRES_AFTER
-    if body.expires_at.tzinfo is None:
-        raise Invalid(
-            "expires_at: say the time zone, as in 2026-11-21T12:00:00Z.", pointer="/expires_at"
+def _is_the_same(about: Subject, latest: Claimed, *, pending: bool, revised: bool) -> bool:
+    """Tell whether what waits is what is asked for again; raises 409 for what is not newer."""
+    digest, _, revision = latest.fingerprint.partition(" ")
+    same_content = digest == about.payload_digest
+    if not revised:
+        return pending and same_content
+    if about.revision == revision:
+        if pending and not same_content:
+            raise Problem(
+                409,
+                "revision_reused",
+                f"Revision {revision} of {about.subject} waits with another payload "
+                f"({latest.approval_id}). Ask again under a new revision.",
+            )
+        return pending
+    if (
+        _number(about.revision) is not None
+        and _number(revision) is not None
+        and (int(about.revision) < int(revision))
+    ):
+        raise Problem(
+            409,
+            "stale_revision",
+            f"Revision {revision} of {about.subject} has been asked for already "
+            f"({latest.approval_id}): {about.revision} is older.",
         )
-    try:
-        expires_at = body.expires_at.astimezone(UTC)
-    except OverflowError:
-        expires_at = now
-    if not now < expires_at <= now + LONGEST:
-        raise Invalid(
-            f"expires_at: must be in the future and within {LONGEST.days} days.",
-            pointer="/expires_at",
-        )
-    return expires_at
+    return False
+
+
+def _number(revision: str) -> int | None:
+    """Return a revision that is a plain number; others have no order that we know."""
+    return int(revision) if revision.isascii() and revision.isdigit() else None
 
 
 def idempotency_claim(asked_by: str, key: str, fingerprint: str) -> Claim:
@@ -222,23 +221,3 @@ def fingerprint(body: bytes) -> str:
     """Return what tells whether a key comes back with the same body, however it is spaced."""
     canonical: Any = msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
-
-
-def new_approval_id(now: datetime) -> str:
-    """Return a KSUID: 27 characters that sort by time, to four milliseconds."""
-    return _text(KsuidMs(now))
-
-
-def new_command_id() -> str:
-    """Return an id for a command that is not repeated."""
-    return secrets.token_hex(16)
-
-
-def _text(identifier: KsuidMs) -> str:
-    """Return what `str` would, in a third of its time."""
-    number = int.from_bytes(bytes(identifier), "big")
-    digits = []
-    for _ in range(KsuidMs.BASE62_LENGTH // 3):
-        number, digit = divmod(number, len(_THREE_DIGITS))
-        digits.append(_THREE_DIGITS[digit])
-    return "".join(reversed(digits))

@@ -25,23 +25,18 @@ from events.store import (
     Unavailable,
     VersionConflict,
 )
-from services.decision.asking import (
-    EXPIRES_AFTER,
-    approval_decoder,
-    ask_command,
-    fingerprint,
-    idempotency_claim,
-    new_approval_id,
-    new_command_id,
-)
+from services.decision.asking import Asking, fingerprint, idempotency_claim
 from services.decision.checking import checked
 from services.decision.checking import workspace as workspace_named
+from services.decision.identifiers import new_approval_id, new_command_id
+from services.decision.request_body import EXPIRES_AFTER, AskedBy, approval_decoder
 from services.settings import DEFAULT_WORKSPACE
 from services.web.bodies import MAX_BODY, check_depth, read_json
 from services.web.problems import Problem
 
 KAFKA = "kafka"
 """Stands before the keys of asks that came by Kafka: no principal has that address."""
+BY_KAFKA = AskedBy(email=None)
 REUSED = "ce_id was used before, with another body"
 ROUNDS = 5
 """How often an observation is placed anew because somebody else placed the record first."""
@@ -55,6 +50,7 @@ class _Ask:
     workspace: str
     claim: Claim
     command: RequestApproval
+    revised: bool
 
 
 class Intake:
@@ -64,10 +60,12 @@ class Intake:
         self,
         store: EventStore,
         clock: Callable[[], datetime],
+        asking: Asking | None = None,
         expires_after: timedelta = EXPIRES_AFTER,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._asking = asking or Asking(store, clock)
         self._expires_after = expires_after
 
     async def observed(self, batch: Sequence[Delivered]) -> Sequence[Rejected]:
@@ -165,7 +163,7 @@ class Intake:
             approval_id=new_approval_id(command.ask.now),
             command=command,
             command_id=command_id,
-            claim=Claim(kind="record", key=key, round=round_),
+            claims=(Claim(kind="record", key=key, round=round_),),
         )
 
     def _command(self, observation: Observation, round_: int) -> ObservePending | ObserveSettled:
@@ -202,14 +200,29 @@ class Intake:
         if len(value) > MAX_BODY:
             raise Unreadable(f"the body is over {MAX_BODY // 1024} KiB")
         body = read_json(value, approval_decoder)
-        if body.requester is None:
-            raise Unreadable("requester: is missing; by Kafka nobody else is known to ask")
         workspace = workspace_named(found.get("ce_workspace", DEFAULT_WORKSPACE))
         claim = idempotency_claim(KAFKA, ce_id, fingerprint(value))
-        command = ask_command(body, asked_by="", now=self._clock())
-        return _Ask(message, workspace, claim, command)
+        command = self._asking.command(workspace, body, BY_KAFKA)
+        return _Ask(message, workspace, claim, command, revised=body.revision is not None)
 
     async def _keep(self, workspace: str, asks: Sequence[_Ask]) -> list[Rejected]:
+        # One after the other: each may take the place of the one before it.
+        about = [ask for ask in asks if ask.command.about.subject is not None]
+        rejected = [one for ask in about if (one := await self._keep_about(workspace, ask))]
+        return rejected + await self._keep_together(
+            workspace, [ask for ask in asks if ask.command.about.subject is None]
+        )
+
+    async def _keep_about(self, workspace: str, ask: _Ask) -> Rejected | None:
+        try:
+            await self._asking.keep(workspace, ask.command, ask.claim, revised=ask.revised)
+        except Problem as error:
+            return Rejected(ask.message, str(error))
+        return None
+
+    async def _keep_together(self, workspace: str, asks: Sequence[_Ask]) -> list[Rejected]:
+        if not asks:
+            return []
         known = await self._known(workspace, asks)
         orders = [_order(ask) for ask in asks if ask.claim.key not in known]
         try:
@@ -219,7 +232,7 @@ class Intake:
                 try:
                     await request(self._store, workspace, order)
                 except ClaimTaken:
-                    logger.info("%s was asked before", order.claim)
+                    logger.info("%s was asked before", order.command_id)
             known = await self._known(workspace, asks)
         return [
             Rejected(ask.message, REUSED)
@@ -292,5 +305,5 @@ def _order(ask: _Ask) -> Order:
         approval_id=new_approval_id(ask.command.now),
         command=ask.command,
         command_id=f"{KAFKA} {ask.claim.key}",
-        claim=ask.claim,
+        claims=(ask.claim,),
     )

@@ -23,8 +23,8 @@ from events.handling import Order, handle
 from events.observation import Observation
 from events.state import Decided, Deciding, fold
 from events.store import EventStore, Unavailable
-from services.decision.asking import EXPIRES_AFTER
 from services.decision.intake import ask_of, settled_of
+from services.decision.request_body import EXPIRES_AFTER
 from services.effects import Attempt, Effect, Effects
 from services.sources import (
     AlreadySettled,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from projections.approval_view import ApprovalView
 from services.channels.card import Card, make_card
 from services.channels.mustache import CardTemplate
 from services.notifier.standing import Standing
@@ -11,16 +12,21 @@ from services.notifier.standing import Standing
 logger = logging.getLogger(__name__)
 
 Templates = Mapping[tuple[str, str], CardTemplate]
-"""(workspace, source) to how its records are shown."""
+"""(workspace, source or approval type) to how its records, or asks, are shown."""
 
 
 class Drawing:
     """Knows the templates, the address of our pages and the time."""
 
     def __init__(
-        self, templates: Templates, public_url: str, clock: Callable[[], datetime]
+        self,
+        of_sources: Templates,
+        of_types: Templates,
+        public_url: str,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._templates = templates
+        self._of_sources = of_sources
+        self._of_types = of_types
         self._public_url = public_url
         self._clock = clock
 
@@ -29,12 +35,11 @@ class Drawing:
         now_is = standing.view()
         superseded = standing.should_show(approver, revision) == "superseded"
         view = standing.view_of_revision(revision) if superseded else now_is
-        source = (standing.workspace, view.source.name) if view.source else None
         card = make_card(
             view,
             approver,
             public_url=self._public_url,
-            template=self._templates.get(source) if source else None,
+            template=self._template(view),
             now=self._clock(),
             superseded_by=now_is if superseded else None,
             failure=standing.failure,
@@ -45,7 +50,12 @@ class Drawing:
                 "%s: the card template of %s could not be used, the payload's fields are shown "
                 "instead: %s",
                 standing.approval_id,
-                view.source.name if view.source else "?",
+                view.source.name if view.source else view.type,
                 card.template_error,
             )
         return card
+
+    def _template(self, view: ApprovalView) -> CardTemplate | None:
+        if view.source is not None:
+            return self._of_sources.get((view.workspace, view.source.name))
+        return self._of_types.get((view.workspace, view.type))

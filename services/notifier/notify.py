@@ -74,11 +74,12 @@ class Notifier:
         effects: Ledger,
         public_url: str,
         clock: Callable[[], datetime],
+        type_templates: Templates | None = None,
     ) -> None:
         self._backlog = backlog
         self._effects = effects
         reach = Reach(channels, clock)
-        drawing = Drawing(templates, public_url, clock)
+        drawing = Drawing(templates, type_templates or {}, public_url, clock)
         notes = WorkNotes(sources, effects, clock)
         editing = Editing(store, cards, reach, effects, drawing, clock)
         sending = Sending(cards, reach, effects, drawing, clock)

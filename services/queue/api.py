@@ -62,6 +62,7 @@ def queue_router(
         type: Text = None,  # noqa: A002 # the parameter's public name
         source: Text = None,
         subject: Text = None,
+        acknowledged: bool | None = None,
         limit: Limit = PAGE,
         cursor: Cursor = None,
     ) -> Response:
@@ -74,6 +75,7 @@ def queue_router(
             type=_plain(type, "type"),
             source=_plain(source, "source"),
             subject=_plain(subject, "subject"),
+            acknowledged=acknowledged,
         )
         page = queries.list(principal.workspace, filters, limit=limit, cursor=cursor)
         docs = await _page(page)
@@ -151,7 +153,8 @@ def queue_router(
     ) -> Response:
         require(principal, "approvals:read")
         _refuse_others(request, "timeout")
-        doc = await waits.final(principal.workspace, _possible(approval_id), timeout)
+        possible = _possible(approval_id)
+        doc = await waits.final(principal.workspace, possible, timeout, request.receive)
         if doc is None:
             raise _not_found()
         return _json(doc)

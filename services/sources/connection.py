@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from services.sources import fields
 from services.sources.credentials import Secret
 from services.sources.fields import fault
-from services.sources.strict import DAY_S, HeaderName, ParamName, Strict
 from services.sources.templates import Template
+from services.yaml_files.strict import DAY_S, HeaderName, ParamName, Strict
 
 
 class NoAuth(Strict):

@@ -11,10 +11,10 @@ from services.sources.connection import Http, secrets
 from services.sources.expressions import compiled
 from services.sources.fields import ANSWER, ITEM, NOTE, Expr, Text, fault
 from services.sources.listing import Listing
-from services.sources.numbered_yaml import Path
 from services.sources.signature import Unsuitable, signing_key
-from services.sources.strict import HeaderName, Strict
 from services.sources.templates import JsonTemplate, Template
+from services.yaml_files.numbered_yaml import Path
+from services.yaml_files.strict import HeaderName, Strict
 
 Scalar = StrictStr | StrictInt | StrictBool
 Status = Annotated[int, Field(ge=200, le=599)]

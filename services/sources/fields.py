@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from services.sources import expressions, templates
 from services.sources.credentials import Secret, holds_secrets
-from services.sources.durations import seconds, words
 from services.sources.expressions import Expression
 from services.sources.templates import FaultyJson, JsonTemplate, Template
+from services.yaml_files.durations import seconds, words
 
 ITEM = ("item.record_id",)
 ANSWER = (

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from services.sources import fields
 from services.sources.expressions import compiled
 from services.sources.fields import CURSOR, Expr, fault
-from services.sources.strict import DAY_S, HeaderName, ParamName, Strict
 from services.sources.templates import Template
+from services.yaml_files.strict import DAY_S, HeaderName, ParamName, Strict
 
 PlainQuery = Annotated[Mapping[str, Template], fields.query(())]
 

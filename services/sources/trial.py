@@ -18,11 +18,11 @@ from services.sources.expressions import Inapplicable
 from services.sources.http import HttpSource, now_utc
 from services.sources.listing import TimeCursor
 from services.sources.mapping import RecordMapper
-from services.sources.numbered_yaml import Path
 from services.sources.templates import Template
 from services.sources.trial_report import BadRow, Finding, Level, TrialReport
 from services.sources.values import shown
 from services.sources.writing import answer_context, filled, prepared
+from services.yaml_files.numbered_yaml import Path
 
 _CREDENTIALS_REFUSED = frozenset({401, 403})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

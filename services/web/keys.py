@@ -16,6 +16,7 @@ from services.settings import DEFAULT_WORKSPACE
 from services.web.scopes import SCOPES, Scope
 
 PREFIX = "plk"
+DECIDING: frozenset[Scope] = frozenset(("approvals:decide", "admin"))
 BOOTSTRAP_PRINCIPAL = "admin@placet.invalid"
 CACHE_S = 10.0
 """How long a key that was just revoked may still open."""
@@ -32,6 +33,8 @@ class Principal:
     email: str
     key_id: str
     scopes: frozenset[str]
+    agent: bool = False
+    """A program that acts by itself: it may ask, and never decide."""
 
     def may(self, scope: Scope) -> bool:
         """Tell whether a scope is granted; `admin` holds them all."""
@@ -122,6 +125,7 @@ class Keys:
             email=row["principal"],
             key_id=key.key_id,
             scopes=frozenset(row["scopes"]),
+            agent=row["agent"],
         )
 
     async def create(
@@ -132,8 +136,17 @@ class Keys:
         name: str,
         scopes: Sequence[Scope],
         expires_at: datetime | None,
+        agent: bool = False,
     ) -> NewKey:
-        """Make a key and return it: the only time that it can be seen."""
+        """Make a key and return it: the only time that it can be seen.
+
+        Raises `ValueError` for an agent's key that could decide.
+        """
+        if agent and not DECIDING.isdisjoint(scopes):
+            raise ValueError(
+                f"An agent's key may not hold {' or '.join(sorted(DECIDING))}: agents ask, and "
+                "people decide."
+            )
         key = new_key()
         async with self._database.workspace(workspace) as connection:
             await connection.execute(
@@ -145,6 +158,7 @@ class Keys:
                 name,
                 list(scopes),
                 expires_at,
+                agent,
             )
         return key
 

@@ -44,5 +44,5 @@ def describe(
 def _require_keys(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
-            if path.startswith("/v1/") and "webhook" not in path:
+            if path.startswith("/v1/") and not path.endswith("/webhook"):
                 call["security"] = [{"key": []}]

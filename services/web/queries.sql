@@ -1,11 +1,12 @@
 -- name: find
 -- A key by its id, whichever workspace it opens.
-SELECT workspace, secret_digest, principal, scopes, expires_at, revoked_at FROM find_api_key($1);
+SELECT workspace, secret_digest, principal, scopes, expires_at, revoked_at, agent
+FROM find_key($1);
 
 -- name: create
 -- Keep a new key, by its hash.
-INSERT INTO api_keys (workspace, key_id, secret_digest, principal, name, scopes, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO api_keys (workspace, key_id, secret_digest, principal, name, scopes, expires_at, agent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: revoke
 -- End a key.

@@ -24,7 +24,7 @@ from services.bootstrap.parts import Parts, opened
 from services.bootstrap.serving import serving
 from services.bootstrap.wiring import WIRES
 from services.config import Config
-from services.decision.asking import new_approval_id, new_command_id
+from services.decision.identifiers import new_approval_id, new_command_id
 from services.decision.intake import ask_of
 from services.embedded.ports import free_port
 from services.settings import read_settings
@@ -67,10 +67,17 @@ class Placet:
         principal: str,
         scopes: Sequence[Scope] = AT_WORK,
         expires_at: datetime | None = None,
+        *,
+        agent: bool = False,
     ) -> str:
         """A new key."""
         made = await self.parts.keys.create(
-            workspace, principal=principal, name="test", scopes=scopes, expires_at=expires_at
+            workspace,
+            principal=principal,
+            name="test",
+            scopes=scopes,
+            expires_at=expires_at,
+            agent=agent,
         )
         return made.text
 
@@ -142,7 +149,7 @@ class Office:
 
 
 @asynccontextmanager
-async def placet_on(dsn: str) -> AsyncIterator[Placet]:
+async def placet_on(dsn: str, config: Config | None = None) -> AsyncIterator[Placet]:
     """Serve every route that there is, without consumers: nothing is asked by Kafka here."""
     port = free_port()
     settings = read_settings(
@@ -153,7 +160,7 @@ async def placet_on(dsn: str) -> AsyncIterator[Placet]:
             "PLACET_BOOTSTRAP_KEY": ADMIN_KEY,
         }
     )
-    async with opened(settings, Config()) as parts:
+    async with opened(settings, config or Config()) as parts:
         with patch.object(Parts, "consume", lambda *_: None):
             for name in ("decision", "queue", "poller"):
                 WIRES[name](parts)

@@ -9,8 +9,16 @@ from events.approval import ApprovalEvent
 from events.commands import Command
 from events.decider import Refused
 from events.envelope import Recorded
-from events.handling import TRIES, Order, handle, handle_batch, request, request_batch
-from events.state import Decided, Pending
+from events.handling import (
+    TRIES,
+    Order,
+    handle,
+    handle_batch,
+    request,
+    request_batch,
+    request_in_place_of,
+)
+from events.state import Decided, Pending, Withdrawn, fold
 from events.store import (
     Append,
     Claim,
@@ -34,13 +42,19 @@ from tests.core.examples import (
     pending,
     settled,
     submitted,
+    supersede,
 )
 
 
 def order(
     approval_id: str, command: Command, *, command_id: str = "k1", claim: Claim | None = None
 ) -> Order:
-    return Order(approval_id=approval_id, command=command, command_id=command_id, claim=claim)
+    return Order(
+        approval_id=approval_id,
+        command=command,
+        command_id=command_id,
+        claims=(claim,) if claim else (),
+    )
 
 
 async def facts(store: EventStore, workspace: str, approval_id: str) -> list[ApprovalEvent]:
@@ -180,3 +194,32 @@ async def test_a_batch_of_commands_for_several_approvals_is_one_append(
     assert await facts(store, workspace, "b") == [MIRRORED]
     again = await handle_batch(store, workspace, [order("b", pending())])
     assert again["b"].added == ()
+
+
+async def test_a_new_approval_takes_the_place_of_an_older_one_or_nothing_happens(
+    store: EventStore, workspace: str
+) -> None:
+    await request(store, workspace, order("a", ask()))
+    claim = Claim(kind="subject", key="s", round=2)
+    again = order("A-2", ask(revision="2"), claim=claim)
+    handled = await request_in_place_of(store, workspace, again, "a", supersede())
+    assert isinstance(handled.state, Pending)
+    assert isinstance(fold(await facts(store, workspace, "a")), Withdrawn)
+    await request(store, workspace, order("c", ask()))
+    with pytest.raises(ClaimTaken):
+        await request_in_place_of(
+            store, workspace, order("d", ask(), claim=claim), "c", supersede()
+        )
+    assert isinstance(fold(await facts(store, workspace, "c")), Pending)
+    assert await facts(store, workspace, "d") == []
+
+
+async def test_an_answer_that_was_faster_than_the_newer_ask_stands() -> None:
+    kept = MemoryStore()
+    await request(kept, "w", order("a", ask()))
+    answered = (submitted(answer()), decided(answer(), OWN))
+    faster = Append(approval_id="a", expected_version=1, events=answered, command_id="k2")
+    store = Overtaken(kept, [faster])
+    handled = await request_in_place_of(store, "w", order("b", ask()), "a", supersede())
+    assert isinstance(handled.state, Pending)
+    assert isinstance(fold(await facts(kept, "w", "a")), Decided)

@@ -35,7 +35,7 @@ def append(
         expected_version=after,
         events=events,
         command_id=command_id,
-        claim=claim,
+        claims=(claim,) if claim else (),
     )
 
 

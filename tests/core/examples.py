@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.approval import (
+    ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
     ApprovalExpired,
@@ -14,8 +15,10 @@ from events.approval import (
     ApprovalWithdrawn,
     ApproverNotified,
     DecisionSubmitted,
+    Edited,
     Link,
     NotificationFailed,
+    OnTimeout,
     Outcome,
     Person,
     SourceRecord,
@@ -25,6 +28,7 @@ from events.approval import (
     WriteBackFailure,
 )
 from events.commands import (
+    AcknowledgeApproval,
     CommentOnApproval,
     ConfirmWriteBack,
     ExpireApproval,
@@ -37,6 +41,7 @@ from events.commands import (
     ReviseInWriteBack,
     SettleInWriteBack,
     SubmitDecision,
+    SupersedeApproval,
     WithdrawApproval,
 )
 from events.digest import payload_digest
@@ -65,6 +70,9 @@ def ask(
     now: datetime = NOW,
     record_id: str = "R-1",
     round_: int = 1,
+    editable: bool = False,
+    supersede_on_comment: bool = False,
+    on_timeout: OnTimeout = "expire",
     **about: Any,
 ) -> RequestApproval:
     """Somebody's own ask, or what a record of a source stands for."""
@@ -95,6 +103,9 @@ def ask(
         metadata={"team": "north"},
         expires_at=now + DAY,
         now=now,
+        editable=editable,
+        supersede_on_comment=supersede_on_comment,
+        on_timeout=on_timeout,
     )
 
 
@@ -108,6 +119,9 @@ def requested(one: RequestApproval) -> ApprovalRequested:
         metadata=one.metadata,
         expires_at=one.expires_at,
         at=one.now,
+        editable=one.editable,
+        supersede_on_comment=one.supersede_on_comment,
+        on_timeout=one.on_timeout,
     )
 
 
@@ -118,6 +132,8 @@ def revised(one: RequestApproval, *, revision: str | None = None) -> ApprovalRev
 
 OWN = requested(ask())
 """Rita asked by herself."""
+EDITABLE = requested(ask(editable=True))
+"""Rita asked, and leaves the numbers to who approves."""
 MIRRORED = requested(ask(mirrored=True))
 """A record of a source was seen to be pending."""
 
@@ -188,6 +204,7 @@ def answer(
     revision: str | None = None,
     now: datetime = NOW,
     reason: str | None = "Within budget",
+    edited: Edited | None = None,
 ) -> SubmitDecision:
     return SubmitDecision(
         outcome=outcome,
@@ -197,6 +214,7 @@ def answer(
         via="key-1",
         revision=revision,
         now=now,
+        edited=edited,
     )
 
 
@@ -209,7 +227,12 @@ def submitted(one: SubmitDecision, *, revision: str = "1") -> DecisionSubmitted:
         via=one.via,
         revision=revision,
         at=one.now,
+        edited=one.edited,
     )
+
+
+def edit(payload: Mapping[str, Any] = OTHER_PAYLOAD) -> Edited:
+    return Edited(payload=payload, payload_digest=payload_digest(payload))
 
 
 def decided(
@@ -224,6 +247,7 @@ def decided(
         via=one.via,
         decided_at=one.now,
         at=now or one.now,
+        edited=one.edited,
     )
 
 
@@ -274,17 +298,41 @@ def withdrawn(
     *,
     by: str | None = None,
     outcome: Outcome | None = None,
+    superseded_by: str | None = None,
     now: datetime = NOW,
 ) -> ApprovalWithdrawn:
     return ApprovalWithdrawn(
-        about=asked.about, cause=cause, by=by, reason=reason, outcome=outcome, at=now
+        about=asked.about,
+        cause=cause,
+        by=by,
+        reason=reason,
+        outcome=outcome,
+        at=now,
+        superseded_by=superseded_by,
     )
 
 
+def supersede(*, by: Person = RITA, now: datetime = NOW) -> SupersedeApproval:
+    return SupersedeApproval(by=by, successor="A-2", revision="2", now=now)
+
+
+def acknowledge(by: Person = RITA, *, now: datetime = NOW) -> AcknowledgeApproval:
+    return AcknowledgeApproval(by=by, now=now)
+
+
+def acknowledged(one: AcknowledgeApproval) -> ApprovalAcknowledged:
+    return ApprovalAcknowledged(by=one.by, at=one.now)
+
+
 def comment(
-    comment_id: str = "c1", text: str = "Which hotel?", *, now: datetime = NOW
+    comment_id: str = "c1",
+    text: str = "Which hotel?",
+    *,
+    by: Person = BOB,
+    by_person: bool = True,
+    now: datetime = NOW,
 ) -> CommentOnApproval:
-    return CommentOnApproval(comment_id=comment_id, by=BOB, text=text, now=now)
+    return CommentOnApproval(comment_id=comment_id, by=by, text=text, now=now, by_person=by_person)
 
 
 def commented(one: CommentOnApproval) -> ApprovalCommented:

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from events.approval import ApprovalEvent, Link, Person, SourceRecord, Subject
+from events.approval import ApprovalEvent, Edited, Link, Person, SourceRecord, Subject
 from events.codec import WIRE_NAMES
 from events.commands import (
+    AcknowledgeApproval,
     Command,
     CommentOnApproval,
     ConfirmWriteBack,
@@ -23,6 +24,7 @@ from events.commands import (
     ReviseInWriteBack,
     SettleInWriteBack,
     SubmitDecision,
+    SupersedeApproval,
     WithdrawApproval,
 )
 from events.decider import Refused, decide
@@ -84,6 +86,8 @@ def asks(
                 draw(st.lists(st.builds(Link, kind=texts, id=texts, url=optional), max_size=2))
             ),
             callback_url=draw(optional),
+            type_version=draw(st.none() | st.integers(1, 3)),
+            callback_dialect=draw(optional),
         ),
         payload=payload,
         approvers=tuple(draw(st.lists(people, min_size=1, max_size=3, unique=True))),
@@ -92,6 +96,9 @@ def asks(
         metadata=draw(bodies),
         expires_at=now + timedelta(days=1),
         now=now,
+        editable=draw(st.booleans()),
+        supersede_on_comment=draw(st.booleans()),
+        on_timeout=draw(st.sampled_from(["expire", "approve", "reject"])),
     )
 
 
@@ -134,8 +141,18 @@ def commands(
             channel=channels,
             via=optional,
             revision=st.none() | revisions,
+            edited=st.none()
+            | bodies.map(lambda body: Edited(payload=body, payload_digest=payload_digest(body))),
             now=times,
         ),
+        st.builds(
+            SupersedeApproval,
+            by=people,
+            successor=texts,
+            revision=revisions,
+            now=times,
+        ),
+        st.builds(AcknowledgeApproval, by=people, now=times),
         st.builds(ConfirmWriteBack, decision_version=versions, now=times),
         st.builds(
             FailWriteBack,
@@ -153,6 +170,7 @@ def commands(
             by=people,
             text=texts,
             now=times,
+            by_person=st.booleans(),
         ),
         st.builds(ExpireApproval, now=times),
     )

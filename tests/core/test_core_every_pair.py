@@ -10,9 +10,11 @@ from events.commands import Command
 from events.decider import RefusalCode, Refused, decide
 from events.state import State, fold
 from tests.core.examples import (
+    EDITABLE,
     MIRRORED,
     OTHER_PAYLOAD,
     OWN,
+    acknowledge,
     answer,
     ask,
     card,
@@ -21,6 +23,7 @@ from tests.core.examples import (
     commented,
     confirm,
     decided,
+    edit,
     expire,
     expired,
     fail,
@@ -30,12 +33,14 @@ from tests.core.examples import (
     recall,
     settled,
     submitted,
+    supersede,
     withdrawn,
 )
 
 STATES: Mapping[str, tuple[ApprovalEvent, ...]] = {
     "unknown": (),
     "own": (OWN,),
+    "editable": (EDITABLE,),
     "mirrored": (MIRRORED,),
     "deciding": (MIRRORED, submitted(answer())),
     "decided": (OWN, submitted(answer()), decided(answer(), OWN)),
@@ -60,6 +65,9 @@ COMMANDS: Mapping[str, Command] = {
     "withdraw": recall(),
     "comment": comment(),
     "expire": expire(),
+    "supersede": supersede(),
+    "acknowledge": acknowledge(),
+    "edited answer": answer(edited=edit()),
 }
 
 ASK, REVISE, END = "ApprovalRequested", "ApprovalRevised", "ApprovalWithdrawn"
@@ -70,9 +78,12 @@ CARD, NO_CARD, SAID, FAILED = (
     "WriteBackFailed",
 )
 DONE, NOTE, OVER = "ApprovalDecided", "ApprovalCommented", "ApprovalExpired"
+HEARD = "ApprovalAcknowledged"
 
 RESULTS: Mapping[str, Mapping[str, str]] = {
     "unknown": {
+        "acknowledge": "not_found",
+        "edited answer": "not_found",
         "request": ASK,
         "observe the same": ASK,
         "observe a change": ASK,
@@ -82,6 +93,9 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "comment": "not_found",
     },
     "own": {
+        "supersede": END,
+        "acknowledge": "not_final",
+        "edited answer": "not_editable",
         "observe a change": REVISE,
         "observe settled": END,
         "card": CARD,
@@ -92,7 +106,24 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "comment": NOTE,
         "expire": OVER,
     },
+    "editable": {
+        "observe a change": REVISE,
+        "observe settled": END,
+        "card": CARD,
+        "no card": NO_CARD,
+        "answer": f"{SAID} {DONE}",
+        "same answer": f"{SAID} {DONE}",
+        "edited answer": f"{SAID} {DONE}",
+        "withdraw": END,
+        "comment": NOTE,
+        "expire": OVER,
+        "supersede": END,
+        "acknowledge": "not_final",
+    },
     "mirrored": {
+        "supersede": END,
+        "acknowledge": "not_final",
+        "edited answer": "not_editable",
         "observe a change": REVISE,
         "observe settled": END,
         "card": CARD,
@@ -104,6 +135,8 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "expire": OVER,
     },
     "deciding": {
+        "acknowledge": "not_final",
+        "edited answer": "already_resolved",
         "card": CARD,
         "no card": NO_CARD,
         "answer": "already_resolved",
@@ -114,19 +147,31 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "withdraw": "already_resolved",
         "comment": NOTE,
     },
-    "decided": {"answer": "already_resolved", "withdraw": "already_resolved", "comment": NOTE},
+    "decided": {
+        "answer": "already_resolved",
+        "edited answer": "already_resolved",
+        "withdraw": "already_resolved",
+        "comment": NOTE,
+        "acknowledge": HEARD,
+    },
     "recalled": {
+        "acknowledge": HEARD,
+        "edited answer": "already_resolved",
         "answer": "already_resolved",
         "same answer": "already_resolved",
         "comment": NOTE,
     },
     "settled": {
+        "acknowledge": HEARD,
+        "edited answer": "already_resolved",
         "answer": "already_resolved",
         "same answer": "already_resolved",
         "withdraw": "already_resolved",
         "comment": NOTE,
     },
     "expired": {
+        "acknowledge": HEARD,
+        "edited answer": "already_resolved",
         "answer": "already_resolved",
         "same answer": "already_resolved",
         "withdraw": "already_resolved",
@@ -181,6 +226,9 @@ FRUITFUL: Mapping[str, str] = {
     "withdraw": "own",
     "comment": "expired",
     "expire": "own",
+    "supersede": "own",
+    "acknowledge": "decided",
+    "edited answer": "editable",
 }
 """For each command a state in which it does something."""
 

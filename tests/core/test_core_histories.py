@@ -10,6 +10,8 @@ from events.state import ImpossibleHistory, State, Unknown, evolve, fold
 from tests.core.examples import (
     MIRRORED,
     OTHER_PAYLOAD,
+    acknowledge,
+    acknowledged,
     answer,
     ask,
     card,
@@ -39,6 +41,7 @@ FACTS: Mapping[str, ApprovalEvent] = {
     "decided": decided(answer(), MIRRORED),
     "withdrawn": withdrawn(MIRRORED, "settled", "Approved."),
     "expired": expired(MIRRORED),
+    "acknowledged": acknowledged(acknowledge()),
 }
 STATES: Mapping[str, tuple[ApprovalEvent, ...]] = {
     "Unknown": (),
@@ -67,9 +70,9 @@ LEGAL: Mapping[str, Mapping[str, str]] = {
         "decided": "Decided",
         "withdrawn": "Withdrawn",
     },
-    "Decided": {"commented": "Decided"},
-    "Withdrawn": {"commented": "Withdrawn"},
-    "Expired": {"commented": "Expired"},
+    "Decided": {"commented": "Decided", "acknowledged": "Decided"},
+    "Withdrawn": {"commented": "Withdrawn", "acknowledged": "Withdrawn"},
+    "Expired": {"commented": "Expired", "acknowledged": "Expired"},
 }
 
 

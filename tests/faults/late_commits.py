@@ -15,7 +15,7 @@ import asyncpg
 from events.store import Append
 from events.store.database import Connection, Database
 from events.store.postgres import PostgresStore
-from services.decision.asking import new_approval_id
+from services.decision.identifiers import new_approval_id
 from tests.faults.good_history import NOW, requested
 from tests.faults.told import Telling, Told
 

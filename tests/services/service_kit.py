@@ -14,7 +14,7 @@ from events.kafka.consumer import Delivered
 from events.observation import Observation, ObservedContent, RecordState, encode_observation
 from events.state import State, fold
 from events.store import Claim, EventStore
-from services.decision.asking import new_approval_id
+from services.decision.identifiers import new_approval_id
 from services.decision.intake import ask_of
 from services.effects import LEASE_S, Attempt, Effect
 from services.sources import (
@@ -301,7 +301,7 @@ async def mirrored(store: EventStore, clock: Clock, record_id: str = "R-1") -> s
         approval_id=new_approval_id(clock()),
         command=ObservePending(ask=ask, read_at=clock()),
         command_id="observed",
-        claim=Claim(kind="record", key=seen.record_key),
+        claims=(Claim(kind="record", key=seen.record_key),),
     )
     await handle(store, WORKSPACE, order)
     return order.approval_id

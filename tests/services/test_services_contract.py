@@ -23,6 +23,10 @@ CALLS = {
     ("post", "/v1/approvals/{approval_id}/decision"),
     ("post", "/v1/approvals/{approval_id}/withdraw"),
     ("post", "/v1/approvals/{approval_id}/comments"),
+    ("post", "/v1/approvals/{approval_id}/acknowledge"),
+    ("get", "/v1/me"),
+    ("get", "/v1/types"),
+    ("get", "/v1/types/{name}"),
     ("get", "/v1/queue"),
     ("get", "/v1/stream"),
     ("get", "/healthz"),
@@ -33,7 +37,8 @@ FIELDS = """
 id workspace type title status version round revision payload payload_digest requester approvers
 reason urgency source subject checkpoint_name execution_id agent_id links metadata created_at
 updated_at expires_at verified_at outcome decided_by decided_at decision_reason decision_channel
-withdrawn_by withdrawn_reason
+withdrawn_by withdrawn_reason withdrawn_cause superseded_by type_version editable edited_payload
+edited_payload_digest acknowledged_by acknowledged_at
 """
 
 

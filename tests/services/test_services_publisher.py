@@ -15,8 +15,9 @@ from events.store.database import Database
 from events.store.log import PostgresLog, Sequenced
 from events.store.memory import MemoryStore
 from events.store.postgres import PostgresStore
-from services.decision.asking import ApprovalBody, Asking
+from services.decision.asking import Asking
 from services.decision.intake import Intake
+from services.decision.request_body import ApprovalBody, AskedBy
 from services.publisher import publish
 from services.publisher.publish import BATCH, Publisher
 from tests.services.service_kit import Clock, observation, observed, until
@@ -103,7 +104,9 @@ async def events(count: int) -> list[Recorded]:
     body = ApprovalBody(type="t", title="T", approvers=["a@x.com"])
     ids = [
         (
-            await asking.ask("w", body, asked_by="r@x.com", idempotency_key=None, fingerprint="")
+            await asking.ask(
+                "w", body, asked_by=AskedBy(email="r@x.com"), idempotency_key=None, fingerprint=""
+            )
         ).view.id
         for _ in range(count)
     ]

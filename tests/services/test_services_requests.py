@@ -8,7 +8,7 @@ import pytest
 
 from events.approval import ApprovalRequested
 from events.kafka.consumer import Delivered, Rejected
-from events.state import Pending
+from events.state import Pending, Withdrawn
 from events.store import EventStore
 from events.store.database import Database
 from events.store.memory import MemoryStore
@@ -146,3 +146,24 @@ async def test_what_cannot_be_asked_is_set_aside_with_its_reason(
     assert rejected.message is message
     assert why in rejected.reason
     assert isinstance(await state_of(store, await named(store, "good")), Pending)
+
+
+async def test_a_newer_revision_in_one_batch_takes_the_place_of_the_older(
+    store: EventStore,
+) -> None:
+    asks = [
+        ask("1", offset=1, subject="release", revision="1"),
+        ask("2", offset=2, subject="release", revision="2", payload={"version": "1.3"}),
+        ask("3", offset=3, subject="release", revision="1", payload={"version": "1.1"}),
+        ask("4", offset=4),
+    ]
+    (rejected,) = await Intake(store, Clock()).requests(asks)
+    assert rejected.message is asks[2]
+    assert "1 is older" in rejected.reason
+    first = await state_of(store, await named(store, "1"))
+    assert isinstance(first, Withdrawn)
+    assert first.cause == "superseded"
+    assert isinstance(await state_of(store, await named(store, "2")), Pending)
+    assert isinstance(await state_of(store, await named(store, "4")), Pending)
+    assert await Intake(store, Clock()).requests(asks[:2]) == []
+    assert isinstance(await state_of(store, await named(store, "2")), Pending)

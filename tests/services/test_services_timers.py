@@ -3,20 +3,25 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from events.approval import ApprovalExpired
 from events.commands import ObserveSettled
+from events.decider.asking import NOBODY
 from events.handling import Order, handle
-from events.state import Expired, Pending, Withdrawn
+from events.state import Decided, Expired, Pending, Withdrawn
 from events.store import Append, Unavailable
 from events.store.database import Database
 from events.store.postgres import PostgresStore
 from projections.apply import ReadModels
+from services.approval_types import ApprovalTypes
+from services.config import read_config
 from services.decision import expiry
-from services.decision.asking import ApprovalBody, Asking
+from services.decision.asking import Asking
 from services.decision.expiry import Timers
+from services.decision.request_body import ApprovalBody, AskedBy
 from tests.services.service_kit import facts_of, state_of, until
 
 
@@ -29,13 +34,15 @@ class Ground:
         self.timers = Timers(worker_db, self.store)
         self.read_models = ReadModels(worker_db)
 
-    async def asked(self, *, ago: float, expires_in: int = 60) -> str:
+    async def asked(
+        self, *, ago: float, expires_in: int = 60, types: ApprovalTypes | None = None
+    ) -> str:
         """An approval that was asked for some seconds ago, shown by the read models."""
         then = datetime.now(UTC) - timedelta(seconds=ago)
         body = ApprovalBody(type="t", title="T", approvers=["a@x.com"], expires_in=expires_in)
-        asking = Asking(self.store, lambda: then)
+        asking = Asking(self.store, lambda: then, types)
         asked = await asking.ask(
-            "acme", body, asked_by="r@x.com", idempotency_key=None, fingerprint=""
+            "acme", body, asked_by=AskedBy(email="r@x.com"), idempotency_key=None, fingerprint=""
         )
         await self.show(asked.view.id)
         return asked.view.id
@@ -65,6 +72,19 @@ async def test_what_is_due_expires_and_what_is_not_waits(ground: Ground) -> None
     assert isinstance(await state_of(ground.store, open_), Pending)
     assert await ground.waiting() == [open_]
     assert await ground.timers.fire() == 0
+
+
+async def test_what_is_due_is_decided_where_its_type_says_so(
+    ground: Ground, tmp_path: Path
+) -> None:
+    (tmp_path / "t.yaml").write_text("name: t\nversion: 1\ntitle: T\non_timeout: reject\n")
+    (tmp_path / "placet.yaml").write_text("workspace: acme\ntypes: [t.yaml]\n")
+    types = read_config(tmp_path / "placet.yaml", {}).types
+    over = await ground.asked(ago=61, types=types)
+    assert await ground.timers.fire() == 1
+    state = await state_of(ground.store, over)
+    assert isinstance(state, Decided)
+    assert (state.outcome, state.by) == ("rejected", NOBODY)
 
 
 async def test_two_that_drain_at_once_fire_each_timer_once(ground: Ground) -> None:

@@ -11,7 +11,8 @@ from services.sources import Answer, Page
 from services.sources.budget import Allowance, Budget, MemoryBucket
 from services.sources.definition import SourceDefinition
 from services.sources.http import HttpSource
-from services.sources.loading import SourceFileInvalid, parse_source
+from services.sources.loading import parse_source
+from services.yaml_files.faults import FileInvalid
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
@@ -79,7 +80,7 @@ def define(text: str = FILE, **environ: str) -> SourceDefinition:
 def faults_of(text: str, **environ: str) -> list[str]:
     try:
         define(text, **environ)
-    except SourceFileInvalid as error:
+    except FileInvalid as error:
         return error.errors
     return []
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.sources.connection import BearerAuth
-from services.sources.loading import SourceFileInvalid, load_source
+from services.sources.loading import load_source
+from services.yaml_files.faults import FileInvalid
 from tests.sources.source_kit import FILE, changed, define, faults_of
 
 ACME = Path(__file__).resolve().parents[2] / "deploy" / "demo" / "acme-expenses.yaml"
@@ -125,7 +126,7 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated() -> None:
     auth = {"type": "basic", "username": "u", "password": "hunter2hunter2"}
     (fault,) = faults_of(changed({"http.auth": auth}))
     assert "http.auth.password: is a secret, which no file may hold: write {env:" in fault
-    with pytest.raises(SourceFileInvalid) as caught:
+    with pytest.raises(FileInvalid) as caught:
         define(changed({"http.auth": auth}))
     assert "hunter2" not in f"{caught.value!r}{caught.value.__context__!r}{caught.value.__cause__}"
 
@@ -176,11 +177,11 @@ def test_what_is_no_yaml_is_told_with_its_line(text: str, said: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_told_plainly(tmp_path: Path) -> None:
-    with pytest.raises(SourceFileInvalid, match="No such file"):
+    with pytest.raises(FileInvalid, match="No such file"):
         load_source(tmp_path / "none.yaml", "w1", {})
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"name: \xe9\n")
-    with pytest.raises(SourceFileInvalid, match="not UTF-8"):
+    with pytest.raises(FileInvalid, match="not UTF-8"):
         load_source(latin, "w1", {})
 
 

@@ -1,0 +1,90 @@
+"""Approval types: what an ask of a kind must hold, who may ask it, and whom it waits for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import jsonschema_rs
+
+from events.approval import Json, OnTimeout, Person
+from services.approval_types.people import People
+from services.sources.definition import Card
+
+MAX_FAULTS = 20
+"""How many faults of a payload are told at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFault:
+    """What does not fit, and where: a JSON pointer into the payload."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalType:
+    """One kind of ask, as its file says.
+
+    `requesters` are roles, none of them meaning anybody; `approvers` are who is asked when an ask
+    names nobody. `expires_after` is None where the general time holds.
+    """
+
+    name: str
+    version: int
+    title: str
+    payload_schema: Mapping[str, Json]
+    requesters: tuple[str, ...] = ()
+    approvers: tuple[Person, ...] = ()
+    expires_after: timedelta | None = None
+    on_timeout: OnTimeout = "expire"
+    editable: bool = False
+    decide_over_mcp: bool = False
+    card: Card | None = None
+    validator: jsonschema_rs.Draft202012Validator = field(repr=False, compare=False)
+
+    def faults(self, payload: Json) -> list[PayloadFault]:
+        """Return what of a payload does not fit the schema; nothing when it fits."""
+        found: list[PayloadFault] = []
+        for error in self.validator.iter_errors(payload):
+            found.append(PayloadFault(_pointer(_place(error)), error.message[:500]))
+            if len(found) == MAX_FAULTS:
+                break
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTypes:
+    """The types of one workspace, with the people that their roles stand for."""
+
+    workspace: str = ""
+    types: Mapping[str, ApprovalType] = field(default_factory=dict)
+    people: People = field(default_factory=People)
+    default_approvers: tuple[Person, ...] = ()
+    strict: bool = False
+
+    def within(self, workspace: str) -> "ApprovalTypes":
+        """Return what holds in a workspace: nothing at all in another one than the file's."""
+        return self if workspace == self.workspace else ApprovalTypes(workspace=workspace)
+
+    def find(self, name: str) -> ApprovalType | None:
+        """Return a type by name, or None for one that nobody defined."""
+        return self.types.get(name)
+
+    def listed(self) -> Sequence[ApprovalType]:
+        """Return every type, by name."""
+        return sorted(self.types.values(), key=lambda one: one.name)
+
+
+def _place(error: jsonschema_rs.ValidationError) -> list[str | int]:
+    """Return where a fault is; a field that is missing or too much is named itself."""
+    kind, path = error.kind, list(error.instance_path)
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+        return [*path, kind.property]
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        return [*path, kind.unexpected[0]]
+    return path
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
