@@ -82,6 +82,7 @@ class ApprovalView(msgspec.Struct, kw_only=True):
     withdrawn_reason: str | None = None
     type_version: int | None = None
     editable: bool = False
+    supersede_on_comment: bool = False
     edited_payload: Json = None
     edited_payload_digest: str | None = None
     withdrawn_cause: WithdrawalCause | None = None
@@ -212,6 +213,7 @@ def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> Approv
         verified_at=event.at if about.source else None,
         type_version=about.type_version,
         editable=event.editable,
+        supersede_on_comment=event.supersede_on_comment,
     )
 
 

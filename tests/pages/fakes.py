@@ -121,6 +121,8 @@ class World:
         kind: str = "expense_report",
         agent_id: str | None = None,
         requester: Person = JANE,
+        editable: bool = False,
+        supersede_on_comment: bool = False,
     ) -> str:
         """Ask for an approval and return its id."""
         at = self.clock() - ago
@@ -137,6 +139,8 @@ class World:
             metadata={},
             expires_at=at + expires_in,
             now=at,
+            editable=editable,
+            supersede_on_comment=supersede_on_comment,
         )
         await self.send(approval_id, command)
         return approval_id

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from events.approval import Link, Person
-from events.commands import RecordNotification
+from events.commands import RecordNotification, SupersedeApproval
 from events.decider import Refused
 from events.store import Unavailable
 from services.decision.answering import Answer
@@ -227,6 +227,51 @@ async def test_an_approval_that_is_final_tells_who_and_how(
     assert "Rejected by John Smith in Slack" in shown.text
     assert "Too dear." in shown.text
     assert not shown.all("form", action=f"/approvals/{approval_id}/decision")
+
+
+async def test_what_was_approved_with_changes_shows_both(
+    placet: Placet, john: httpx2.AsyncClient
+) -> None:
+    approval_id = await placet.world.ask(payload={"recipients": 500}, editable=True)
+    answer = Answer(
+        outcome="approved",
+        by=JOHN,
+        reason=None,
+        channel="api",
+        via=None,
+        revision=None,
+        payload={"recipients": 100},
+    )
+    await placet.answering.decide(WORKSPACE, approval_id, answer)
+    shown = await page(john, f"/approvals/{approval_id}")
+    assert shown.one("h3").text == "Approved with changes"
+    edited = shown.one("pre", aria_label="The approved payload as JSON")
+    assert '"recipients": 100' in edited.text
+    assert '"recipients": 500' in shown.one("pre", aria_label="The payload as JSON").text
+
+
+async def test_what_was_superseded_leads_to_the_newer_request(
+    placet: Placet, john: httpx2.AsyncClient
+) -> None:
+    older, newer = await placet.world.ask("Plan 1"), await placet.world.ask("Plan 2")
+    command = SupersedeApproval(by=JANE, successor=newer, revision="2", now=placet.world.clock())
+    await placet.world.send(older, command)
+    shown = await page(john, f"/approvals/{older}")
+    assert shown.one("a", href=f"/approvals/{newer}").text == "See the newer request"
+    assert "Superseded by revision 2." in shown.text
+
+
+async def test_where_a_comment_withdraws_the_request_the_form_says_so_first(
+    placet: Placet, john: httpx2.AsyncClient
+) -> None:
+    approval_id = await placet.world.ask("Plan", supersede_on_comment=True)
+    other = await placet.world.ask("Other")
+    effect = "A comment withdraws this request"
+    assert effect in (await page(john, f"/approvals/{approval_id}")).text
+    assert effect not in (await page(john, f"/approvals/{other}")).text
+    by_jane = browser_of(placet, JANE)
+    async with by_jane:
+        assert effect not in (await page(by_jane, f"/approvals/{approval_id}")).text
 
 
 async def test_an_answer_on_its_way_says_where_to(placet: Placet, john: httpx2.AsyncClient) -> None:

@@ -37,7 +37,7 @@ FIELDS = """
 id workspace type title status version round revision payload payload_digest requester approvers
 reason urgency source subject checkpoint_name execution_id agent_id links metadata created_at
 updated_at expires_at verified_at outcome decided_by decided_at decision_reason decision_channel
-withdrawn_by withdrawn_reason withdrawn_cause superseded_by type_version editable edited_payload
+withdrawn_by withdrawn_reason withdrawn_cause superseded_by supersede_on_comment type_version editable edited_payload
 edited_payload_digest acknowledged_by acknowledged_at
 """
 

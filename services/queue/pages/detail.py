@@ -67,6 +67,11 @@ class Detail:
     reason: str | None
     content: Content
     digest: str
+    edited: Content | None
+    """What was approved instead, where the approver edited it."""
+    successor: str | None
+    """The approval that took this one's place."""
+    comment_withdraws: bool
     changed: Changed | None
     approvers: tuple[Asked, ...]
     links: tuple[Linked, ...]
@@ -94,6 +99,11 @@ def detail(
         reason=view.reason,
         content=read_payload(view.payload),
         digest=view.payload_digest,
+        edited=read_payload(view.edited_payload) if view.edited_payload_digest else None,
+        successor=view.superseded_by,
+        comment_withdraws=(
+            view.supersede_on_comment and view.status == "pending" and me != view.requester.email
+        ),
         changed=changed(view, history, seen),
         approvers=tuple(
             Asked(shown(one.email, one.name), one.email == me, one.answer) for one in view.approvers

@@ -36,7 +36,8 @@ _CHANNELS: Mapping[str, str] = {
     "email": "by e-mail",
     "slack": "in Slack",
     "cli": "on the command line",
-    "mcp": "through an agent",
+    "mcp": "through an assistant",
+    "timeout": "by the clock",
 }
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 # Control characters, halves of pairs, and the marks that reverse text that is not theirs: with
