@@ -54,6 +54,7 @@ lint: $(VENV)/.dev ## Check style and formatting
 types: $(VENV)/.dev ## Check types
 	@$(BIN)/mypy
 	@MYPYPATH=deploy/demo $(BIN)/mypy --strict deploy/demo/acme_expenses
+	@MYPYPATH=client $(BIN)/mypy --strict client/placet
 
 imports: $(VENV)/.dev ## Check that imports run one way
 	@$(BIN)/lint-imports

@@ -7,7 +7,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 DEFAULT_WORKSPACE = "default"
-SERVICES = ("decision", "queue", "publisher", "projector", "poller", "notifier")
+SERVICES = (
+    "decision",
+    "queue",
+    "publisher",
+    "projector",
+    "poller",
+    "notifier",
+    "webhooks",
+    "mcp",
+)
 HIGHEST_PORT = 65_535
 
 
@@ -36,6 +45,10 @@ class Settings:
     topic_replication: int
     reconcile_seconds: float
     demo_port: int = 8081
+    webhook_allow: str = ""
+    """Private networks and hosts that webhooks may call: see `services.webhooks.guard`."""
+    api_url: str
+    """Where the MCP service finds the HTTP API."""
 
     def __repr__(self) -> str:
         """Name what can be shown to anybody."""
@@ -46,6 +59,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `PLACET_*`; raises `HalfConfigured` with every error at once."""
     reader = _Reader(environ)
     port = reader.number("PLACET_PORT", 8080, least=1, most=HIGHEST_PORT)
+    public_url = reader.url("PLACET_PUBLIC_URL", f"http://127.0.0.1:{port}")
     settings = Settings(
         postgres_dsn=reader.dsn(
             "PLACET_POSTGRES_DSN", "postgresql://user@host:5432/placet, password in PGPASSFILE"
@@ -53,7 +67,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         kafka=reader.brokers("PLACET_KAFKA", "broker1:9092,broker2:9092"),
         port=port,
         host=environ.get("PLACET_HOST", "127.0.0.1"),
-        public_url=reader.url("PLACET_PUBLIC_URL", f"http://127.0.0.1:{port}"),
+        public_url=public_url,
+        api_url=reader.url("PLACET_API_URL", "") if environ.get("PLACET_API_URL") else public_url,
+        webhook_allow=environ.get("PLACET_WEBHOOK_ALLOW", ""),
         bootstrap_key=reader.key("PLACET_BOOTSTRAP_KEY"),
         config=reader.file("PLACET_CONFIG"),
         dev_login=reader.flag("PLACET_DEV_LOGIN"),

@@ -3,14 +3,21 @@
 import re
 import shutil
 import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 
 from events.kafka.topics import TOPICS
+from services.embedded.ports import free_port
 from services.settings import SERVICES, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,21 +80,90 @@ def test_the_image_is_not_run_as_root_and_holds_what_the_wheel_is_made_of() -> N
     assert "--require-hashes -r runtime.txt" in DOCKERFILE
 
 
-def test_the_front_sends_changes_to_decision_and_the_rest_to_queue(tmp_path: Path) -> None:
-    conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
-    assert "proxy_pass http://queue:8080;" in conf
-    assert "proxy_pass http://decision:8080;" in conf
+BEHIND = ("decision", "queue", "poller", "webhooks", "mcp")
+WHERE = [
+    ("GET", "/v1/approvals", "queue"),
+    ("GET", "/inbox", "queue"),
+    ("POST", "/v1/approvals", "decision"),
+    ("POST", "/v1/approvals/x/decision", "decision"),
+    ("POST", "/v1/notify-operator", "decision"),
+    ("GET", "/api/approvals/x", "decision"),
+    ("POST", "/api/issues/x/interactions", "decision"),
+    ("POST", "/v1/sources/acme/webhook", "poller"),
+    ("GET", "/v1/webhooks", "webhooks"),
+    ("POST", "/v1/webhooks", "webhooks"),
+    ("DELETE", "/v1/webhooks/x", "webhooks"),
+    ("POST", "/mcp", "mcp"),
+]
+
+
+@contextmanager
+def named_servers() -> Iterator[Mapping[str, int]]:
+    """Servers that answer everything with the name of the service they stand for."""
+    with ExitStack() as stack:
+        ports = {}
+        for name in BEHIND:
+
+            class Named(BaseHTTPRequestHandler):
+                said = name.encode()
+
+                def answer(self) -> None:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(self.said)))
+                    self.end_headers()
+                    self.wfile.write(self.said)
+
+                do_GET = do_POST = do_DELETE = answer
+
+                def log_message(self, *_: object) -> None:
+                    pass
+
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Named)
+            stack.callback(server.server_close)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            ports[name] = server.server_port
+        yield ports
+
+
+def test_the_front_sends_each_call_to_the_service_that_answers_it(tmp_path: Path) -> None:
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(nginx).exists():
-        pytest.skip("needs nginx to check its configuration")
-    site = re.sub(r"http://(queue|decision|poller):8080", "http://127.0.0.1:8080", conf)
-    (tmp_path / "site.conf").write_text(site)
-    whole = tmp_path / "nginx.conf"
-    whole.write_text(
-        f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; "
-        f"include {tmp_path}/site.conf; }}"
-    )
-    checked = subprocess.run(
-        [nginx, "-t", "-p", str(tmp_path), "-c", str(whole)], capture_output=True, check=False
-    )
-    assert checked.returncode == 0, checked.stderr.decode()
+        pytest.skip("needs nginx to try its configuration")
+    conf, front = (ROOT / "deploy" / "nginx.conf").read_text("utf-8"), free_port()
+    with named_servers() as ports:
+        for name, port in ports.items():
+            assert f"http://{name}:8080" in conf
+            conf = conf.replace(f"http://{name}:8080", f"http://127.0.0.1:{port}")
+        (tmp_path / "site.conf").write_text(
+            conf.replace("listen 8080", f"listen 127.0.0.1:{front}")
+        )
+        whole = tmp_path / "nginx.conf"
+        temporary = " ".join(
+            f"{kind}_temp_path {tmp_path}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        whole.write_text(
+            f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} "
+            f"http {{ access_log off; {temporary} include {tmp_path}/site.conf; }}"
+        )
+        server = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(whole)])
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{front}") as client:
+                until_it_answers(client)
+                found = [(*one[:2], client.request(*one[:2]).text) for one in WHERE]
+        finally:
+            server.terminate()
+            server.wait(10)
+    assert found == WHERE
+
+
+def until_it_answers(client: httpx2.Client) -> None:
+    for _ in range(200):
+        try:
+            client.get("/")
+        except httpx2.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("nginx does not answer")

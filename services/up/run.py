@@ -18,7 +18,7 @@ from services.config import Config, read_config
 from services.embedded.broker import EmbeddedBroker
 from services.embedded.data_dir import DataDir
 from services.embedded.errors import DataDirUnusable, LocalServerProblem
-from services.embedded.ports import claim_port
+from services.embedded.ports import HOST, claim_port
 from services.embedded.postgres import EmbeddedPostgres
 from services.settings import SERVICES, Settings, read_settings
 from services.up import demo
@@ -109,7 +109,11 @@ async def _started(
         await create_topics(broker.bootstrap, partitions=PARTITIONS)
         log_began = await _head(postgres.dsn)
         settings = replace(
-            settings, postgres_dsn=postgres.dsn, kafka=broker.bootstrap, bootstrap_key=key
+            settings,
+            postgres_dsn=postgres.dsn,
+            kafka=broker.bootstrap,
+            bootstrap_key=key,
+            api_url=f"http://{_reached_at(settings.host)}:{settings.port}",
         )
         parts = await stack.enter_async_context(running(settings, config, SERVICES))
         watched = [_end_when(postgres, stop), _revive(broker, say)]
@@ -130,6 +134,8 @@ def _configured(environ: Mapping[str, str]) -> tuple[Settings, Config]:
     environment = {
         "PLACET_DEV_LOGIN": "1",
         "PLACET_RECONCILE_S": "10",
+        # Whoever tries webhooks here listens here.
+        "PLACET_WEBHOOK_ALLOW": "127.0.0.0/8,::1",
         **environ,
         "PLACET_EMBEDDED_BROKER": "1",
         "PLACET_TOPIC_PARTITIONS": str(PARTITIONS),
@@ -143,6 +149,11 @@ def _configured(environ: Mapping[str, str]) -> tuple[Settings, Config]:
     if demo.is_there():
         environment["ACME_EXPENSES_URL"] = demo.url_at(settings.demo_port)
     return settings, read_config(settings.config, environment)
+
+
+def _reached_at(host: str) -> str:
+    """Return where this machine finds what listens on a host: everywhere is here too."""
+    return HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 # compared, not bound
 
 
 async def _both(stack: AsyncExitStack, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> None:

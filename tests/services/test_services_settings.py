@@ -21,6 +21,7 @@ WRONG = {
     "PLACET_TOPIC_PARTITIONS": "0",
     "PLACET_TOPIC_REPLICATION": "ten",
     "PLACET_RECONCILE_S": "1.5",
+    "PLACET_API_URL": "front",
 }
 
 
@@ -34,7 +35,8 @@ def errors(**environ: str) -> list[str]:
 def test_two_settings_are_enough() -> None:
     settings = read_settings(ENOUGH)
     assert (settings.host, settings.port, settings.demo_port) == ("127.0.0.1", 8080, 8081)
-    assert settings.public_url == "http://127.0.0.1:8080"
+    assert settings.public_url == settings.api_url == "http://127.0.0.1:8080"
+    assert settings.webhook_allow == ""
     assert settings.bootstrap_key is settings.config is settings.topic_partitions is None
     assert (settings.dev_login, settings.embedded_broker) == (False, False)
     assert (settings.topic_replication, settings.reconcile_seconds) == (1, 60.0)
@@ -57,6 +59,8 @@ def test_every_setting_is_taken(tmp_path: Path) -> None:
             "PLACET_TOPIC_PARTITIONS": "6",
             "PLACET_TOPIC_REPLICATION": "3",
             "PLACET_RECONCILE_S": "5",
+            "PLACET_API_URL": "http://front:8080",
+            "PLACET_WEBHOOK_ALLOW": "10.0.0.0/8",
         }
     )
     assert (settings.host, settings.port, settings.demo_port) == ("0.0.0.0", 9000, 9001)  # noqa: S104 # same
@@ -65,6 +69,7 @@ def test_every_setting_is_taken(tmp_path: Path) -> None:
     assert (settings.dev_login, settings.embedded_broker) == (True, True)
     assert (settings.topic_partitions, settings.topic_replication) == (6, 3)
     assert settings.reconcile_seconds == 5.0
+    assert (settings.api_url, settings.webhook_allow) == ("http://front:8080", "10.0.0.0/8")
 
 
 def test_every_error_is_told_at_once_and_names_its_setting() -> None:
