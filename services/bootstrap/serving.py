@@ -1,9 +1,10 @@
 """Serves an HTTP application on a port, and stops without cutting anybody off."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from services.settings import HalfConfigured
 
 GRACE_S = 5
+FILES = 65_536
+"""Files that a process may have open, where the system lets it: each connection is one."""
 
 
 class _Server(uvicorn.Server):
@@ -23,6 +26,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
     """Listen while the context lasts; raises `HalfConfigured` when the port is taken."""
+    _allow_files()
     listening = _listen(host, port)
     config = uvicorn.Config(
         app,
@@ -41,6 +45,16 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
         server.should_exit = True
         await asyncio.wait([task], timeout=GRACE_S + 2)
         listening.close()
+
+
+def _allow_files() -> None:
+    """Raise the soft limit of open files, which is 256 or 1,024 on many a machine."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # A system may say that there is no limit and have one: then it stays as it is.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

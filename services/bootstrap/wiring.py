@@ -41,7 +41,15 @@ from services.queue.directory import directory_router
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
 from services.queue.waits import Waits
+from services.settings import HalfConfigured
 from services.web.app import authenticated
+from services.webhooks.delivering import Delivering
+from services.webhooks.guard import check_url, parse_allowed
+from services.webhooks.redelivering import deliveries_router
+from services.webhooks.registry import Registry
+from services.webhooks.replay import Replays
+from services.webhooks.service import Webhooks
+from services.webhooks.subscribing import subscriptions_router
 
 DECIDING = 200
 
@@ -179,6 +187,52 @@ def wire_notifier(parts: Parts) -> None:
     parts.supervisor.start("notifier-sweeps", notifier.run_sweeps)
 
 
+def wire_webhooks(parts: Parts) -> None:
+    """Whoever waits elsewhere is told, signed, until it is heard.
+
+    Raises `HalfConfigured` for an allow list that cannot be read.
+    """
+    try:
+        allowed = parse_allowed(parts.settings.webhook_allow)
+    except ValueError as error:
+        raise HalfConfigured([f"PLACET_WEBHOOK_ALLOW: {error}"]) from error
+    webhooks = Webhooks(
+        database=parts.worker_db,
+        deliver=lambda: Delivering(allowed),
+        clock=now,
+        public_url=parts.settings.public_url,
+    )
+    parts.consume("placet.webhooks", LOG.name, webhooks.handle)
+    parts.supervisor.start("webhooks-sending", webhooks.run_sending)
+    parts.supervisor.start("webhooks-results", webhooks.results.run)
+    parts.supervisor.start("webhooks-sweeps", webhooks.sweeper.run)
+    parts.supervisor.start("webhooks-reconciler", webhooks.reconciler.run)
+    parts.supervisor.start("webhooks-figures", webhooks.run_looking)
+    parts.closers.append(webhooks.close)
+    for name, (says, gauge) in webhooks.gauges().items():
+        parts.health.gauge(name, says, gauge)
+    registry = Registry(parts.app_db, now)
+    authenticate = authenticated(parts.keys)
+    parts.routers.append(
+        subscriptions_router(registry, lambda url: check_url(url, allowed), authenticate)
+    )
+    replays = Replays(parts.app_db, parts.worker_db, now)
+    parts.routers.append(deliveries_router(registry, replays, webhooks.wake, authenticate))
+
+
+def wire_mcp(parts: Parts) -> None:
+    """Assistants, over the public API with the key of whoever calls."""
+    # What it needs costs 20 MiB, so only the process that serves it imports it.
+    from services.mcp.endpoint import Endpoint  # noqa: PLC0415 # see above
+    from services.mcp.placet_api import PlacetApi  # noqa: PLC0415 # see above
+
+    api = PlacetApi(parts.settings.api_url, parts.settings.public_url)
+    parts.closers.append(api.aclose)
+    endpoint = Endpoint(api, parts.settings.public_url)
+    parts.supervisor.start("mcp", endpoint.run)
+    parts.routers.append(endpoint.router())
+
+
 Wire = Callable[[Parts], None]
 WIRES: Mapping[str, Wire] = {
     "decision": wire_decision,
@@ -187,4 +241,6 @@ WIRES: Mapping[str, Wire] = {
     "projector": wire_projector,
     "poller": wire_poller,
     "notifier": wire_notifier,
+    "webhooks": wire_webhooks,
+    "mcp": wire_mcp,
 }

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import approvals, keys, operating, parked, sources
+from services.cli import approvals, asking, keys, mcp, operating, parked, sources, waking, webhooks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,10 +22,13 @@ app.command()(operating.rebuild)
 app.command()(operating.verify)
 app.command()(approvals.queue)
 app.command()(approvals.show)
-app.command()(approvals.request)
+app.command()(asking.request)
 app.command()(approvals.approve)
 app.command()(approvals.deny)
-app.command()(approvals.wait)
+app.command()(asking.wait)
+app.command()(waking.wake)
 app.add_typer(parked.app, name="parked")
 app.add_typer(sources.app, name="source")
 app.add_typer(keys.app, name="key")
+app.add_typer(webhooks.app, name="webhooks")
+app.command()(mcp.mcp)
