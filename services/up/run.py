@@ -230,6 +230,7 @@ def _greet(started: Started, say: Say) -> None:
         say("[bold]Placet is ready.[/bold]")
     say("  Inbox         {}/", url)
     say("  API           {}/docs", url)
+    say("  Assistants    {}/mcp   (MCP)", url)
     if started.demo_url:
         say("  Acme Expenses {}/   (the demo system of record)", started.demo_url)
     say("  Mailbox       {}/mailbox   (what would have been sent)", url)

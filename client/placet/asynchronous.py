@@ -1,0 +1,176 @@
+"""The client for programs with an event loop: each call is awaited."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import httpx2
+
+from placet import calls, flows
+from placet.answers import Answer, Body
+from placet.approval import Approval
+from placet.calls import Ask, Batch, Call, Entries, Wanted
+from placet.flows import Flow, Pause, Send
+from placet.json_values import Json
+from placet.pages import AsyncPage
+from placet.requests import http_options, request_of
+from placet.settings import DEFAULT_ATTEMPTS, DEFAULT_TIMEOUT_S, read_settings
+
+T = TypeVar("T")
+
+
+class AsyncPlacet:
+    """A Placet server, as its callers reach it; belongs to one event loop. Close it after use.
+
+    `url` and `key` are read from `PLACET_URL` and `PLACET_KEY` when left out. `timeout` is how
+    many seconds an answer may take, `attempts` how often a call is sent at most.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        attempts: int = DEFAULT_ATTEMPTS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = read_settings(url, key, timeout, attempts)
+        self._http = httpx2.AsyncClient(transport=transport, **http_options(self.settings))
+        self.approvals = AsyncApprovals(self)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Carry out a flow of calls and pauses, and return what it returns."""
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = flow.send(None)
+                    continue
+                try:
+                    answer = await self._answer(step)
+                except httpx2.RequestError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as done:
+            returned: T = done.value
+            return returned
+
+    async def _answer(self, send: Send) -> Answer:
+        async with self._http.stream(**request_of(send)) as response:
+            body = Body()
+            async for chunk in response.aiter_bytes():
+                body.add(chunk)
+        return Answer(response.status_code, response.headers, body.whole())
+
+    async def aclose(self) -> None:
+        """Close the connections; no call can be made after that."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(url={self.settings.url!r})"
+
+
+class AsyncApprovals:
+    """What can be done with approvals; every call raises `PlacetError`s."""
+
+    def __init__(self, client: AsyncPlacet) -> None:
+        self._client = client
+
+    async def create(self, **ask: Unpack[Ask]) -> Approval:
+        """Ask for an approval.
+
+        `type`, `title` and, unless the server knows default ones, `approvers` (addresses) are
+        needed. The same `idempotency_key` with the same ask returns the same approval, as it is
+        now; without one the client makes one, so that its own retries ask once.
+        """
+        return await self._send(calls.create(ask))
+
+    async def get(self, approval_id: str) -> Approval:
+        """Return an approval as it is now."""
+        return await self._send(calls.get(approval_id))
+
+    async def list(self, **wanted: Unpack[Wanted]) -> AsyncPage:
+        """Return a page of approvals, newest first; iterate over it for all of them."""
+        return await self._page(calls.list_(wanted))
+
+    async def queue(self, approver: str | None = None, *, limit: int | None = None) -> AsyncPage:
+        """Return what somebody still needs to decide, most urgent first: the key's own person."""
+        return await self._page(calls.queue(approver, limit))
+
+    async def decide(
+        self,
+        *,
+        approval_id: str,
+        decision: str,
+        reason: str | None = None,
+        approver: str | None = None,
+        revision: str | int | None = None,
+        payload: Mapping[str, Json] | None = None,
+    ) -> Approval:
+        """Answer `approved` or `rejected`, and return the approval: final, or `deciding`.
+
+        `revision` is the one that was looked at: another one by now raises `StaleRevision`.
+        `payload` is an edited one, where the ask allows it. Raises `AlreadyResolved` when somebody
+        else was first.
+        """
+        return await self._send(
+            calls.decide(
+                approval_id,
+                decision=decision,
+                reason=reason,
+                approver=approver,
+                revision=revision,
+                payload=payload,
+            )
+        )
+
+    async def wait(self, approval_id: str, *, timeout: float | None = None) -> Approval:
+        """Return an approval once it is final; goes on while the server is started anew.
+
+        Raises `NotDecidedInTime`, with the approval, after `timeout` seconds; without one it
+        waits as long as the approval can live. Raises `Unavailable` when the server does not
+        answer for ten minutes.
+        """
+        return await self._client.run(flows.wait(self._client.settings, approval_id, timeout))
+
+    async def withdraw(self, approval_id: str, reason: str | None = None) -> Approval:
+        """Recall an ask; raises `AlreadyResolved` when it was decided meanwhile."""
+        return await self._send(calls.withdraw(approval_id, reason))
+
+    async def acknowledge(self, approval_id: str) -> Approval:
+        """Say that the outcome was heard; raises `Conflict` while there is none."""
+        return await self._send(calls.acknowledge(approval_id))
+
+    async def comment(self, approval_id: str, text: str) -> Approval:
+        """Leave a comment."""
+        return await self._send(calls.comment(approval_id, text))
+
+    async def history(self, approval_id: str) -> Entries:
+        """Return what happened to an approval, oldest first."""
+        return await self._send(calls.history(approval_id))
+
+    async def links(self, approval_id: str) -> Entries:
+        """Return the items that an approval is linked to."""
+        return await self._send(calls.links(approval_id))
+
+    async def _send(self, call: Call[T]) -> T:
+        return await self._client.run(flows.exchange(self._client.settings, call))
+
+    async def _page(self, call: Call[Batch]) -> AsyncPage:
+        batch = await self._send(call)
+        return AsyncPage(batch, lambda cursor: self._page(calls.following(call, cursor)))
