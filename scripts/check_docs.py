@@ -11,8 +11,9 @@ DOCUMENTS = [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "deploy").rglob("*.md"),
+        *(ROOT / "client").rglob("*.md"),
     )
-    if ".venv" not in path.parts
+    if not {".venv", "node_modules"} & set(path.parts)
 ]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 TARGET = re.compile(r"`make ([a-z][a-z-]*(?: [a-z][a-z-]*)*)`")

@@ -8,7 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("events", "projections", "services")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+CLIENT = ROOT / "client" / "placet"
+MODULES = sorted(
+    path
+    for folder in (*(ROOT / package for package in PACKAGES), CLIENT)
+    for path in folder.rglob("*.py")
+)
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "misc", "core", "lib"}
 LONGEST = 480
 SQL = re.compile(
@@ -52,6 +57,28 @@ def test_sql_stands_in_sql_files(path: Path) -> None:
         and "pg_" not in node.value  # a question to the server itself, not to our tables
     ]
     assert inline == []
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+
+
+def test_the_client_and_the_server_know_nothing_of_each_other() -> None:
+    for path in MODULES:
+        server = {*PACKAGES, "asyncpg", "aiokafka", "fastapi", "msgspec", "starlette"}
+        wrong = server if path.is_relative_to(CLIENT) else {"placet"}
+        assert not imports_of(path) & wrong, named(path)
 
 
 def test_migrations_are_numbered_without_gaps_and_never_share_a_name() -> None:

@@ -38,6 +38,42 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other_package(wheel: 
     }
 
 
+def test_the_client_is_a_wheel_of_its_own_that_runs_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", tmp_path]
+    built = subprocess.run(
+        [*command, ROOT / "client"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert built.returncode == 0, built.stderr[-2000:]
+    (path,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(path).namelist() if ".dist-info/" not in name}
+    there = {
+        str(one.relative_to(ROOT / "client"))
+        for one in (ROOT / "client" / "placet").rglob("*")
+        if one.suffix == ".py" or one.name == "py.typed"
+    }
+    assert held == there
+    zipfile.ZipFile(path).extractall(tmp_path / "alone")
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path / "alone")!r})
+import placet
+assert placet.__file__.startswith({str(tmp_path)!r}), placet.__file__
+foreign = {{"events", "projections", "services", "msgspec", "fastapi", "agents"}} & set(sys.modules)
+assert not foreign, foreign
+print(placet.Placet(key="k" * 20))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "k" * 20 not in run.stdout
+
+
 def test_the_wheel_is_private_and_says_its_licence(wheel: Path) -> None:
     """Its packages have names of everyday: it must never reach a public index by mistake."""
     archive = zipfile.ZipFile(wheel)
