@@ -1,26 +1,20 @@
-"""Commands about approvals: queue, show, request, approve, deny, wait."""
+"""Commands of those who look at approvals and decide: queue, show, approve, deny."""
 # ruff: noqa: PLC0415 # imported when a command runs, so that `--help` and the others start fast
 
 import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
+from services.cli.asking import Id, Json, path_of, tell
 from services.cli.client import call
-from services.cli.console import FAILED, MISUSED, fail, out, plain, print_json
+from services.cli.console import out, plain, print_json
 
-Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
-Id = Annotated[str, typer.Argument(help="The approval's id.")]
 Approver = Annotated[str | None, typer.Option(help="Answer for this person; needs a key that may.")]
 Reason = Annotated[str | None, typer.Option(help="Why; shown to the requester.")]
 Revision = Annotated[
     str | None, typer.Option(help="The revision that was looked at; refused if it changed since.")
 ]
-EXIT_OF = {"approved": 0, "rejected": 10, "withdrawn": 11, "expired": 12}
-"""How `wait` ends; 1 when it is still open."""
 
 
 def queue(
@@ -60,8 +54,8 @@ def queue(
 
 def show(approval_id: Id, *, as_json: Json = False) -> None:
     """Show one approval and its history."""
-    approval = call("GET", _path(approval_id))
-    history = call("GET", _path(approval_id, "/history"))["data"]
+    approval = call("GET", path_of(approval_id))
+    history = call("GET", path_of(approval_id, "/history"))["data"]
     if as_json:
         print_json({"approval": approval, "history": history})
         return
@@ -69,26 +63,6 @@ def show(approval_id: Id, *, as_json: Json = False) -> None:
     out.print_json(json.dumps(approval["payload"]))
     for entry in history:
         out.print(f"[dim]{entry['at']}[/dim]  {plain(entry['summary'])}")
-
-
-def request(
-    file: Annotated[
-        Path, typer.Argument(help="The body of POST /v1/approvals as JSON; - reads it.")
-    ],
-    *,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key again: the same approval.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Ask for an approval."""
-    text = sys.stdin.read() if str(file) == "-" else _text(file)
-    try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
-        fail(f"{file} is not JSON: {error}", MISUSED)
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-    _tell(call("POST", "/v1/approvals", json=body, headers=headers), as_json=as_json)
 
 
 def approve(
@@ -117,50 +91,10 @@ def deny(
     _decide(approval_id, "deny", body, as_json=as_json)
 
 
-def wait(
-    approval_id: Id,
-    *,
-    timeout: Annotated[int, typer.Option(min=0, help="Seconds.")] = 300,
-    as_json: Json = False,
-) -> None:
-    """Wait for the outcome.
-
-    Ends with 0 approved, 10 rejected, 11 withdrawn, 12 expired, 1 still open.
-    """
-    left = timeout
-    while True:
-        step = min(left, 30)
-        path = _path(approval_id, "/wait")
-        approval = call("GET", path, params={"timeout": step}, timeout=step + 10)
-        left -= step
-        if approval["status"] in EXIT_OF or left <= 0:
-            break
-    _tell(approval, as_json=as_json)
-    raise SystemExit(EXIT_OF.get(approval["status"], FAILED))
-
-
 def _decide(approval_id: str, decision: str, body: dict[str, Any], *, as_json: bool) -> None:
     given = {name: value for name, value in body.items() if value is not None}
-    path = _path(approval_id, "/decision")
-    _tell(call("POST", path, json={"decision": decision, **given}), as_json=as_json)
-
-
-def _path(approval_id: str, call: str = "") -> str:
-    return f"/v1/approvals/{quote(approval_id, safe='')}{call}"
-
-
-def _tell(approval: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(approval)
-    else:
-        out.print(f"{approval['id']}  {approval['status']}  {plain(approval['title'])}")
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file} cannot be read: {error}", MISUSED)
+    path = path_of(approval_id, "/decision")
+    tell(call("POST", path, json={"decision": decision, **given}), as_json=as_json)
 
 
 def span(seconds: int) -> str:

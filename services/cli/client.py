@@ -3,9 +3,12 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.cli.console import FAILED, MISUSED, NOT_FOUND, REFUSED, UNAVAILABLE, fail
+
+if TYPE_CHECKING:
+    import httpx2
 
 TIMEOUT_S = 15.0
 CODES = {
@@ -22,6 +25,14 @@ CODES = {
 """How a command ends by the status of a problem; 1 for any other."""
 
 
+class Failed(Exception):
+    """A call did not do what it should; `code` is what a command that needs it ends with."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def call(
     method: str,
     path: str,
@@ -32,24 +43,47 @@ def call(
     timeout: float = TIMEOUT_S,
 ) -> Any:
     """Return the answer's JSON, or end with what the problem document says."""
+    try:
+        return attempt(method, path, json=json, params=params, headers=headers, timeout=timeout)
+    except Failed as error:
+        return fail(str(error), error.code)
+
+
+def attempt(
+    method: str,
+    path: str,
+    *,
+    json: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT_S,
+) -> Any:
+    """Return the answer's JSON; raises `Failed` with what the problem document says."""
     import httpx2
 
-    url = os.environ.get("PLACET_URL", "http://127.0.0.1:8080").rstrip("/")
-    if "@" in url:
-        return fail("PLACET_URL must hold no name or password: the key goes to PLACET_KEY", MISUSED)
+    url = address()
     try:
         answer = httpx2.request(
             method,
             f"{url}{path}",
             json=json,
             params={name: value for name, value in (params or {}).items() if value is not None},
-            headers={"Authorization": f"Bearer {_key()}", **(headers or {})},
+            headers={**authorization(), **(headers or {})},
             timeout=timeout,
         )
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        return fail(f"PLACET_URL is {url!r}: it must be an http or https URL ({error})", MISUSED)
+        raise Failed(
+            f"PLACET_URL is {url!r}: it must be an http or https URL ({error})", MISUSED
+        ) from error
     except httpx2.HTTPError as error:
-        return fail(f"{url} cannot be reached ({error}). Is `placet up` running?", UNAVAILABLE)
+        raise Failed(
+            f"{url} cannot be reached ({error}). Is `placet up` running?", UNAVAILABLE
+        ) from error
+    return content_of(answer)
+
+
+def content_of(answer: "httpx2.Response") -> Any:
+    """Return the JSON of an answer; raises `Failed` for a problem, or for none of Placet's."""
     try:
         content = answer.json()
     except ValueError:
@@ -58,7 +92,21 @@ def call(
         return content
     detail = content.get("detail") if isinstance(content, dict) else None
     code = CODES.get(answer.status_code, FAILED)
-    return fail(str(detail or f"{url} answered {answer.status_code}: is that Placet?"), code)
+    where = address()
+    raise Failed(str(detail or f"{where} answered {answer.status_code}: is that Placet?"), code)
+
+
+def address() -> str:
+    """Return where Placet is, by `PLACET_URL`; ends when that holds a password."""
+    url = os.environ.get("PLACET_URL", "http://127.0.0.1:8080").rstrip("/")
+    if "@" in url:
+        fail("PLACET_URL must hold no name or password: the key goes to PLACET_KEY", MISUSED)
+    return url
+
+
+def authorization() -> dict[str, str]:
+    """Return the header that says who calls; ends when there is no key."""
+    return {"Authorization": f"Bearer {_key()}"}
 
 
 def _key() -> str:

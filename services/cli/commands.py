@@ -12,7 +12,7 @@ app = typer.Typer(
     "`placet up` runs all of it here. The commands about approvals speak to PLACET_URL "
     "(http://127.0.0.1:8080) with the key in PLACET_KEY, or with that of `placet up`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use or settings, 4 not found, 5 refused, "
-    "6 not reachable.",
+    "6 not reachable; of a wait: 10 rejected, 11 withdrawn, 12 expired, 13 the time is over.",
 )
 
 app.command()(operating.up)

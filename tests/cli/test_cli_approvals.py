@@ -1,7 +1,5 @@
 """The commands about approvals: what people and scripts read, and how they end."""
 
-import asyncio
-import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -74,46 +72,6 @@ async def test_an_approval_is_shown_with_its_history(running: Placet, command: C
     assert shown["history"][0]["type"] == "approval.requested"
 
 
-async def test_an_ask_comes_from_a_file_or_from_stdin_and_is_kept_once(
-    command: Command, tmp_path: Path
-) -> None:
-    text = json.dumps(body())
-    file = tmp_path / "ask.json"
-    file.write_text(text)
-    key = ("--idempotency-key", secrets.token_hex())
-    first = await command("request", str(file), *key)
-    assert first.code == 0
-    again = await command("request", "-", *key, "--json", given=text)
-    assert again.code == 0
-    assert first.out.split() == [again.json["id"], "pending", "Deploy", "[bold]1.2[/bold]"]
-    other = await command("request", "-", *key, given=json.dumps(body()))
-    assert other.code == 2
-    assert "used with another body" in other.err
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ("{", "is not JSON"),
-        ("{}", "type: "),
-        (json.dumps(body(urgency="now")), "urgency"),
-        (json.dumps(body(approvers=["?"])), "approvers.0"),
-    ],
-)
-async def test_an_ask_that_is_wrong_names_what_is_wrong(
-    command: Command, given: str, told: str
-) -> None:
-    said = await command("request", "-", given=given)
-    assert said.code == 2
-    assert told in said.err
-
-
-async def test_a_file_that_is_not_there_is_named(command: Command, tmp_path: Path) -> None:
-    said = await command("request", str(tmp_path / "none.json"))
-    assert said.code == 2
-    assert f"{tmp_path / 'none.json'} cannot be read" in said.err
-
-
 async def test_an_answer_by_somebody_is_kept_with_its_reason(
     running: Placet, command: Command
 ) -> None:
@@ -152,35 +110,6 @@ async def test_what_is_not_there_is_not_found(
     said = await command(arguments[0], approval_id, *arguments[1:])
     assert (said.code, said.out) == (4, "")
     assert "There is no" in said.err
-
-
-@pytest.mark.parametrize(("decision", "code"), [("approve", 0), ("deny", 10)])
-async def test_a_wait_ends_with_the_outcome(
-    running: Placet, command: Command, decision: str, code: int
-) -> None:
-    approval_id, ann = await asked(running)
-    waiting = asyncio.create_task(command("wait", approval_id, "--timeout", "60"))
-    await asyncio.sleep(0.5)
-    assert not waiting.done()
-    answer = await running.answer(approval_id, decision=decision, approver=ann, reason="So")
-    assert answer.status_code == 200
-    assert (await waiting).code == code
-
-
-async def test_a_wait_tells_a_recall_an_expiry_and_an_open_one_apart(
-    running: Placet, command: Command
-) -> None:
-    recalled, _ = await asked(running)
-    assert (await running.http.post(f"/v1/approvals/{recalled}/withdraw")).status_code == 200
-    short, _ = await asked(running, expires_in=2)
-    still_open, _ = await asked(running)
-    ends = [
-        await command("wait", recalled),
-        await command("wait", short, "--timeout", "60"),
-        await command("wait", still_open, "--timeout", "1", "--json"),
-    ]
-    assert [said.code for said in ends] == [11, 12, 1]
-    assert ends[2].json["status"] == "pending"
 
 
 async def test_a_key_is_needed_and_a_wrong_one_is_refused_without_being_shown(

@@ -1,0 +1,424 @@
+/** The client of Placet: ask people for approval, and wait for their answer. */
+
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+
+export type Status = 'pending' | 'deciding' | 'approved' | 'rejected' | 'withdrawn' | 'expired';
+export type Outcome = 'approved' | 'rejected';
+export type Urgency = 'low' | 'medium' | 'high';
+export type WithdrawnCause = 'settled' | 'cancelled' | 'gone' | 'recalled' | 'superseded';
+/** What counts as an answer, in any case of letters. */
+export type Answer = 'approve' | 'approved' | 'deny' | 'denied' | 'reject' | 'rejected';
+
+export interface Person {
+  email: string;
+  name: string | null;
+}
+
+export interface Approver extends Person {
+  answer: Outcome | null;
+}
+
+export interface Link {
+  kind: string;
+  id: string;
+  url: string | null;
+}
+
+/** A record of another system that an approval mirrors. */
+export interface SourceRecord {
+  name: string;
+  record_id: string;
+  revision: string;
+  url: string | null;
+}
+
+export interface HistoryEntry {
+  at: string;
+  /** An event such as `approval.decided`. */
+  type: string;
+  version: number;
+  /** A sentence for people. */
+  summary: string;
+  [more: string]: unknown;
+}
+
+/** Any payload: read it with the type that you gave when you asked. */
+export type Payload = Record<string, any>;
+
+/** An approval as the HTTP interface shows it. Times are RFC 3339 in UTC; absent things are null. */
+export interface ApprovalFields<P = Payload> {
+  id: string;
+  workspace: string;
+  type: string;
+  type_version: number | null;
+  title: string;
+  status: Status;
+  version: number;
+  round: number;
+  revision: string;
+  payload: P;
+  payload_digest: string;
+  editable: boolean;
+  /** What the approver made of the payload, where they may. */
+  edited_payload: P | null;
+  edited_payload_digest: string | null;
+  requester: Person;
+  approvers: Approver[];
+  /** Why it is asked. */
+  reason: string | null;
+  urgency: Urgency;
+  source: SourceRecord | null;
+  subject: string | null;
+  checkpoint_name: string | null;
+  execution_id: string | null;
+  agent_id: string | null;
+  links: Link[];
+  metadata: Record<string, any>;
+  created_at: string;
+  updated_at: string;
+  expires_at: string;
+  verified_at: string | null;
+  outcome: Outcome | null;
+  decided_by: string | null;
+  decided_at: string | null;
+  decision_reason: string | null;
+  decision_channel: string | null;
+  withdrawn_by: string | null;
+  withdrawn_reason: string | null;
+  withdrawn_cause: WithdrawnCause | null;
+  superseded_by: string | null;
+  acknowledged_by: string | null;
+  acknowledged_at: string | null;
+}
+
+/** An approval at one moment; it does not follow what happens later: `get` or `wait` again. */
+export interface Approval<P = Payload> extends ApprovalFields<P> {
+  /** Whether nothing can change its outcome any more. */
+  readonly isFinal: boolean;
+  /** Whether somebody said yes, and that is final. */
+  readonly approved: boolean;
+  /** What was approved: the payload as the approver edited it, otherwise as it was asked. */
+  readonly effectivePayload: P;
+  /** The digest of what was approved. */
+  readonly effectiveDigest: string;
+  /** Throw `Rejected`, `Withdrawn`, `Expired` or `NotDecidedInTime` unless it is approved. */
+  requireApproved(): void;
+  /**
+   * Reject unless exactly this payload was approved: call it before doing the thing.
+   * Rejects as `requireApproved` throws, and with `ArgumentsChanged` for another payload.
+   */
+  check(payload: unknown): Promise<void>;
+}
+export const Approval: new (fields: ApprovalFields) => Approval;
+
+/** One page; `for await` goes through its approvals and those of all pages after it. */
+export interface Page<P = Payload> extends AsyncIterable<Approval<P>> {
+  /** The approvals of this page alone. */
+  readonly data: Approval<P>[];
+  /** Where the next page begins; null after the last one. */
+  readonly next_cursor: string | null;
+  /** How many there are in all, where that is told: by `queue`. */
+  readonly count: number | null;
+}
+
+export interface CallOptions {
+  /** Gives up when it aborts: the call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface CreateOptions extends CallOptions {
+  /** The same key and ask again: the same approval. Without one, each call asks anew. */
+  idempotencyKey?: string | undefined;
+}
+
+export type CommentOptions = CreateOptions;
+
+/** What an ask may say; undefined, null and left out are the same. */
+export interface CreateApproval {
+  type: string;
+  title: string;
+  /** What is to be approved: an object of plain JSON. */
+  payload?: object | null | undefined;
+  /** Left out where the type or the server has some. */
+  approvers?: readonly (string | { email: string; name?: string | null })[] | null | undefined;
+  requester?: string | { email: string; name?: string | null } | null | undefined;
+  reason?: string | null | undefined;
+  urgency?: Urgency | null | undefined;
+  /** Seconds. */
+  expires_in?: number | null | undefined;
+  expires_at?: string | Date | null | undefined;
+  callback_url?: string | null | undefined;
+  links?: readonly { kind: string; id: string; url?: string | null }[] | null | undefined;
+  /** What it is about: a newer revision of the same type and subject supersedes the older ask. */
+  subject?: string | null | undefined;
+  revision?: string | number | null | undefined;
+  checkpoint_name?: string | null | undefined;
+  execution_id?: string | null | undefined;
+  agent_id?: string | null | undefined;
+  metadata?: object | null | undefined;
+  /** Whether a later comment by a person withdraws it. */
+  supersede_on_comment?: boolean | null | undefined;
+  /** Whether an approver may change the payload. */
+  editable?: boolean | null | undefined;
+}
+
+export interface Decision {
+  decision: Answer;
+  reason?: string | null | undefined;
+  /** Somebody else than the key's own principal; needs a key that decides for others. */
+  approver?: string | null | undefined;
+  /** What was looked at: refused with `StaleRevision` if it changed since. */
+  revision?: string | number | null | undefined;
+  /** What is approved instead, where the approval is editable. */
+  payload?: object | null | undefined;
+}
+
+export interface ListFilters {
+  status?: Status | undefined;
+  approver?: string | undefined;
+  requester?: string | undefined;
+  type?: string | undefined;
+  source?: string | undefined;
+  subject?: string | undefined;
+  /** False: final ones that were asked for here and that nobody acknowledged. */
+  acknowledged?: boolean | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export interface QueueFilters {
+  /** Whose queue; the key's own principal if left out. */
+  approver?: string | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Seconds; without it, as long as the approval can live. */
+  timeout?: number | undefined;
+}
+
+export interface WithdrawOptions extends CallOptions {
+  reason?: string | undefined;
+}
+
+/** Asks, answers, and waits. Every call is safe to repeat, and is repeated while Placet is away. */
+export interface Approvals {
+  /** Ask; durable once it resolves. */
+  create<P extends object = Payload>(
+    ask: CreateApproval & { payload?: P | null | undefined },
+    options?: CreateOptions,
+  ): Promise<Approval<P>>;
+  get<P = Payload>(id: string, options?: CallOptions): Promise<Approval<P>>;
+  /** A page, newest first. */
+  list<P = Payload>(filters?: ListFilters, options?: CallOptions): Promise<Page<P>>;
+  /** A page of what somebody still needs to complete, most urgent first. */
+  queue<P = Payload>(filters?: QueueFilters, options?: CallOptions): Promise<Page<P>>;
+  /** Answer; rejects with `AlreadyResolved` or `StaleRevision`, which hold the approval. */
+  decide<P = Payload>(id: string, decision: Decision, options?: CallOptions): Promise<Approval<P>>;
+  /** Resolve once it is final, whatever the outcome; rejects with `NotDecidedInTime`. */
+  wait<P = Payload>(id: string, options?: WaitOptions): Promise<Approval<P>>;
+  /** Recall an ask. */
+  withdraw<P = Payload>(id: string, options?: WithdrawOptions): Promise<Approval<P>>;
+  /** Say that the outcome was heard. */
+  acknowledge<P = Payload>(id: string, options?: CallOptions): Promise<Approval<P>>;
+  comment<P = Payload>(id: string, text: string, options?: CommentOptions): Promise<Approval<P>>;
+  /** What happened, oldest first. */
+  history(id: string, options?: CallOptions): Promise<HistoryEntry[]>;
+  links(id: string, options?: CallOptions): Promise<Link[]>;
+}
+
+export interface PlacetOptions {
+  /** `PLACET_URL` where there is an environment, otherwise http://127.0.0.1:8080. */
+  url?: string | undefined;
+  /** `PLACET_KEY` where there is an environment. */
+  key?: string | undefined;
+  /** Seconds for each attempt; 30 if left out. */
+  timeout?: number | undefined;
+  /** How often a call is sent at the most while Placet is away; 5 if left out. */
+  attempts?: number | undefined;
+  fetch?: typeof fetch | undefined;
+}
+
+/** A client of one Placet with one key. Throws `WrongAddress` and `WrongKey`. */
+export class Placet {
+  constructor(options?: PlacetOptions);
+  readonly approvals: Approvals;
+}
+
+/** The SHA-256 of a payload's canonical JSON (RFC 8785) in hexadecimal, as Placet computes it. */
+export function payloadDigest(payload: unknown): Promise<string>;
+
+/** What a webhook of Placet says. */
+export interface WebhookEvent {
+  /** Such as `approval.decided`. */
+  type: string;
+  timestamp: string;
+  data: {
+    approval_id: string;
+    event_id: string;
+    /** Events with the same key are in order by `sequence`. */
+    ordering_key: string;
+    sequence: number;
+    url: string;
+    [more: string]: any;
+  };
+}
+
+/**
+ * What a webhook says, or `BadSignature`. Give the raw body, before anything parsed it.
+ * `tolerance` is in seconds, 300 if left out.
+ */
+export function verifyWebhook<Event = WebhookEvent>(
+  body: string | ArrayBuffer | ArrayBufferView,
+  headers: Headers | Record<string, string | readonly string[] | undefined>,
+  secret: string,
+  options?: { tolerance?: number; now?: Date },
+): Promise<Event>;
+
+/** A value, or a function of the arguments that returns it. */
+export type Given<T, Args extends any[]> = T | ((...args: Args) => T);
+
+type Ask<Args extends any[]> = {
+  [Name in keyof Omit<CreateApproval, 'type' | 'title' | 'payload' | 'editable'>]?: Given<
+    CreateApproval[Name] | undefined,
+    Args
+  >;
+};
+
+/** What else an ask may say is taken too, as values or as functions of the arguments. */
+export interface ApprovalRequired<Args extends any[], Fallback = never>
+  extends Ask<Args>,
+    CallOptions {
+  type: string;
+  /** Left out: made at the first call, from the environment. */
+  client?: Placet | undefined;
+  /** Whether these arguments need an approval at all. */
+  when?: ((...args: Args) => boolean | Promise<boolean>) | undefined;
+  /** Left out: the function's name. */
+  title?: Given<string | null | undefined, Args>;
+  /** Left out: the only argument if it is an object, otherwise `{ arguments: [...] }`. */
+  payload?: ((...args: Args) => object | Promise<object>) | undefined;
+  /** Whether the approver may change the payload; the action then runs with theirs. */
+  editable?: boolean | undefined;
+  /** How an edited payload becomes arguments; needed for an editable payload of your own. */
+  apply?: ((payload: any, ...args: Args) => Args | Promise<Args>) | undefined;
+  /** Seconds; when they are over the approval is withdrawn. An answer before that counts. */
+  timeout?: number | undefined;
+  /** What runs instead when the time is over; `'raise'` (the default): `NotDecidedInTime`. */
+  onTimeout?: 'raise' | ((...args: Args) => Fallback | Promise<Fallback>) | undefined;
+  /** The same key: the same approval, and one action. Without it each call asks anew. */
+  idempotencyKey?: Given<string | undefined, Args>;
+}
+
+/**
+ * A function that asks before it runs `action`, and runs it with exactly what was approved.
+ * Rejects with `Rejected`, `Withdrawn`, `Expired`, `NotDecidedInTime`, `ArgumentsChanged`, or
+ * `AlreadyCarriedOut`.
+ */
+export function requiresApproval<Args extends any[], Result, Fallback = never>(
+  options: ApprovalRequired<Args, Fallback>,
+  action: (...args: Args) => Result,
+): (...args: Args) => Promise<Awaited<Result> | Awaited<Fallback>>;
+
+export interface FieldError {
+  /** A JSON pointer, such as `/payload/amount`. */
+  pointer: string;
+  detail: string;
+}
+
+/** An RFC 9457 problem document. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  /** Stays the same over releases. */
+  code: string;
+  detail: string;
+  errors?: FieldError[];
+}
+
+/** Anything that this client rejects with of its own. */
+export class PlacetError extends Error {
+  constructor(
+    message: string,
+    more?: { problem?: Problem | null; retryAfter?: number | null; cause?: unknown },
+  );
+  /** The server's answer; null where it gave none. */
+  readonly problem: Problem | null;
+  readonly code: string | null;
+  readonly status: number | null;
+  /** How many seconds the server asked to be left alone, if it did. */
+  readonly retryAfter: number | null;
+}
+
+/** There is no key, or it is wrong, revoked or expired: use another one. */
+export class WrongKey extends PlacetError {}
+
+/** Something answered that is not Placet, or the address is none: correct it. */
+export class WrongAddress extends PlacetError {}
+
+/** The key may not do that: the message says who may, or which scope is needed. */
+export class NotAllowed extends PlacetError {}
+
+/** There is no such approval in this key's workspace. */
+export class NotFound extends PlacetError {}
+
+/** The approval is not in a state for that; `approval` is how it is now, if known. */
+export class Conflict extends PlacetError {
+  constructor(message: string, more?: { problem?: Problem | null; approval?: Approval | null });
+  readonly approval: Approval | null;
+}
+
+/** Somebody was first: read `approval`, and take that for the outcome. */
+export class AlreadyResolved extends Conflict {}
+
+/** It changed since it was looked at: look at `approval`, and answer that. */
+export class StaleRevision extends Conflict {}
+
+/** The request is wrong: `errors` name the fields. Sending it again cannot help. */
+export class Invalid extends PlacetError {
+  constructor(message: string, more?: { problem?: Problem | null });
+  readonly errors: FieldError[];
+}
+
+/** Placet could not be reached or could not answer, after several attempts: come again later. */
+export class Unavailable extends PlacetError {}
+
+/** It is not approved: do not do it. `approval` is how it is now. */
+export class NotApproved extends PlacetError {
+  constructor(approval: Approval, message?: string);
+  readonly approval: Approval;
+}
+
+/** Somebody said no. */
+export class Rejected extends NotApproved {
+  constructor(approval: Approval);
+}
+
+/** It was recalled, settled elsewhere, or superseded by `approval.superseded_by`. */
+export class Withdrawn extends NotApproved {
+  constructor(approval: Approval);
+}
+
+/** Nobody decided before it expired: ask again if it is still wanted. */
+export class Expired extends NotApproved {
+  constructor(approval: Approval);
+}
+
+/** Nobody decided within the time that was waited; it may still be decided later. */
+export class NotDecidedInTime extends NotApproved {
+  constructor(approval: Approval);
+}
+
+/** What this approval allowed was done and acknowledged before: one approval, one action. */
+export class AlreadyCarriedOut extends PlacetError {
+  constructor(approval: Approval);
+  readonly approval: Approval;
+}
+
+/** What is about to run is not what was approved: do not run it; ask again for what it is. */
+export class ArgumentsChanged extends PlacetError {}
+
+/** A webhook was not signed with this secret, or not lately: answer 401 and do nothing. */
+export class BadSignature extends PlacetError {}
