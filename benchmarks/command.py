@@ -26,6 +26,8 @@ from benchmarks import (
     row_lives,
     row_projector,
     row_reads,
+    row_waits,
+    row_webhooks,
 )
 from benchmarks.bench import Bench, Row
 from benchmarks.measure import Figure
@@ -61,6 +63,8 @@ KNOWN = (
     _Known("projector", "6  catching up by Kafka, rebuilding", row_projector.row, 90),
     _Known("idle", "7  idle `placet up`", row_idle.row, 65),
     _Known("growth", "8  cost an event as the store grows, replicas", row_growth.row, 75),
+    _Known("webhooks", "9  outcomes to endpoints of which some hang", row_webhooks.row, 120),
+    _Known("waits", "10 open waits, answered when it is decided", row_waits.row, 120),
 )
 
 

@@ -190,6 +190,45 @@ FROM fresh;
 -- How far the log reaches.
 SELECT seq FROM log_head;
 
+-- name: unacknowledged
+-- What some workspaces, in order after one, leave unacknowledged: how much, up to a bound, and for
+-- how long. The conditions are those of the index, which also tells the workspaces one by one.
+WITH RECURSIVE workspaces AS (
+    SELECT min(l.workspace) AS workspace FROM approval_list l
+    WHERE l.source IS NULL AND NOT l.acknowledged
+    AND l.status IN ('approved', 'rejected', 'withdrawn', 'expired') AND l.workspace > $1
+    UNION ALL
+    SELECT (
+        SELECT min(l.workspace) FROM approval_list l
+        WHERE l.source IS NULL AND NOT l.acknowledged
+        AND l.status IN ('approved', 'rejected', 'withdrawn', 'expired')
+        AND l.workspace > w.workspace
+    )
+    FROM workspaces w WHERE w.workspace IS NOT NULL
+),
+these AS (
+    SELECT workspace FROM workspaces WHERE workspace IS NOT NULL LIMIT $2
+)
+SELECT s.workspace, count(u.since) AS unheard,
+    coalesce(extract(epoch FROM now() - min(u.since)), 0)::float8 AS oldest_s
+FROM these s
+LEFT JOIN LATERAL (
+    SELECT max(e.recorded_at) AS since
+    FROM (
+        SELECT l.approval_id FROM approval_list l
+        WHERE l.workspace = s.workspace AND l.source IS NULL AND NOT l.acknowledged
+        AND l.status IN ('approved', 'rejected', 'withdrawn', 'expired')
+        ORDER BY l.approval_id
+        LIMIT $3
+    ) l
+    JOIN events e ON e.workspace = s.workspace AND e.approval_id = l.approval_id
+        AND e.type = ANY('{approval.decided,approval.withdrawn,approval.expired}')
+    GROUP BY e.approval_id
+    HAVING max(e.recorded_at) < now() - make_interval(secs => $4)
+) u ON true
+GROUP BY s.workspace
+ORDER BY s.workspace;
+
 -- name: people
 -- Everybody who was ever asked, for a choice of demo person.
 SELECT a.approver, count(q.approval_id) AS waiting

@@ -40,6 +40,7 @@ from services.queue.broadcast import Broadcast
 from services.queue.directory import directory_router
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
+from services.queue.unacknowledged import Unacknowledged
 from services.queue.waits import Waits
 from services.settings import HalfConfigured
 from services.web.app import authenticated
@@ -85,6 +86,18 @@ def wire_queue(parts: Parts) -> None:
     queries = Queries(parts.app_db, parts.store)
     broadcast = Broadcast(Changes(parts.worker_db))
     parts.supervisor.start("broadcast", broadcast.run)
+    unheard = Unacknowledged(parts.worker_db)
+    parts.supervisor.start("unacknowledged", unheard.run)
+    parts.health.gauge(
+        "placet_unacknowledged_approvals",
+        "Outcomes that nobody acknowledged within a minute, up to 10001; every replica tells all",
+        unheard.counts,
+    )
+    parts.health.gauge(
+        "placet_oldest_unacknowledged_seconds",
+        "How long the oldest of them waits",
+        unheard.ages,
+    )
     # A server waits for its open answers to end before it goes down, and these two kinds end
     # only when they are told to.
     streams = Streams(broadcast, parts.closing)
@@ -230,6 +243,11 @@ def wire_mcp(parts: Parts) -> None:
     parts.closers.append(api.aclose)
     endpoint = Endpoint(api, parts.settings.public_url)
     parts.supervisor.start("mcp", endpoint.run)
+
+    async def working() -> str | None:
+        return parts.supervisor.failing.get("mcp")
+
+    parts.health.check("mcp", working)
     parts.routers.append(endpoint.router())
 
 

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from projections.queries import Change
 from services.queue.broadcast import Broadcast, Watcher
 from services.web.problems import unavailable
 
@@ -29,6 +30,8 @@ LASTS_S = 15 * 60.0
 """After this long the reader comes again, and is asked again who it is."""
 RETRY_MS = 2000
 MOST_STREAMS = 1000
+TOGETHER = 100
+"""Changes that are told in one piece to a reader that many wait for."""
 FOLLOWED_WITHIN_S = 5.0
 """How long a new stream may wait for the log to be followed."""
 
@@ -56,6 +59,8 @@ class Streams:
         self._lasts_s = lasts_s
         self._most = most
         self._open = 0
+        self._sleeping: set[asyncio.Timeout] = set()
+        self._closer: asyncio.Task[None] | None = None
 
     def response(self, workspace: str, request: Request) -> StreamingResponse:
         """Return a stream of what changes in a workspace: ids, types and versions only.
@@ -70,12 +75,17 @@ class Streams:
         """Lend a watcher while a stream is open; raises a problem when there are too many."""
         if self._open >= self._most or self._closing.is_set():
             raise unavailable("Too many streams are open here, or it is stopping. Come again.")
+        if self._closer is None:
+            self._closer = asyncio.create_task(self._close())
         self._open += 1
         try:
             with self._broadcast.watching(workspace) as watcher:
                 yield watcher
         finally:
             self._open -= 1
+            if not self._open and self._closer is not None:
+                self._closer.cancel()
+                self._closer = None
 
     async def events(
         self, watcher: Watcher, *, came_back: bool = False
@@ -86,37 +96,41 @@ class Streams:
             yield MISSED
         clock = asyncio.get_running_loop().time
         until = clock() + self._lasts_s
-        closed = asyncio.create_task(self._closing.wait())
-        try:
-            while clock() < until:
-                if watcher.missed:
-                    yield MISSED
-                    return
-                event = await self._next(watcher, closed)
-                if event is None:
-                    return
-                yield event
-        finally:
-            closed.cancel()
+        while clock() < until and not self._closing.is_set():
+            if watcher.missed:
+                yield MISSED
+                return
+            told = await self._next(watcher)
+            if self._closing.is_set():
+                return
+            yield told
 
-    async def _next(self, watcher: Watcher, closed: asyncio.Task[bool]) -> bytes | None:
-        getting = asyncio.create_task(watcher.changes.get())
+    async def _next(self, watcher: Watcher) -> bytes:
+        """Return all that a watcher has heard of, as soon as that is anything."""
+        sleeping = asyncio.timeout(self._heartbeat_s)
+        self._sleeping.add(sleeping)
         try:
-            await asyncio.wait(
-                (getting, closed),
-                timeout=self._heartbeat_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            if not getting.done():
-                getting.cancel()
-        if closed.done():
-            return None
-        if getting.cancelled() or not getting.done():
+            async with sleeping:
+                told = [_event(await watcher.changes.get())]
+        except TimeoutError:
             return STILL_HERE
-        change = getting.result()
-        data = {"id": change.approval_id, "type": change.type, "version": change.version}
-        return b"id: %d\nevent: changed\ndata: %s\n\n" % (change.seq, _encoder.encode(data))
+        finally:
+            self._sleeping.discard(sleeping)
+        while len(told) < TOGETHER and not watcher.changes.empty():
+            told.append(_event(watcher.changes.get_nowait()))
+        return b"".join(told)
+
+    async def _close(self) -> None:
+        """Wake every reader once the process goes down: no reader has a task to watch for it."""
+        await self._closing.wait()
+        for sleeping in tuple(self._sleeping):
+            if not sleeping.expired():
+                sleeping.reschedule(0)
+
+
+def _event(change: Change) -> bytes:
+    data = {"id": change.approval_id, "type": change.type, "version": change.version}
+    return b"id: %d\nevent: changed\ndata: %s\n\n" % (change.seq, _encoder.encode(data))
 
 
 class _Stream(StreamingResponse):

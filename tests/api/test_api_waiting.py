@@ -4,14 +4,34 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
+from projections.queries import Changes, Queries
+from services.bootstrap.serving import serving
+from services.embedded.ports import free_port
 from services.queue import streams
+from services.queue.api import queue_router
 from services.queue.broadcast import Broadcast
-from tests.api.api_kit import PATIENCE_S, Office, ask, decide, found, placet_on, pointers, refused
+from services.queue.streams import Streams
+from services.queue.waits import COME_AGAIN_S, Waits
+from services.web.app import authenticated, make_app
+from tests.api.api_kit import (
+    HOST,
+    PATIENCE_S,
+    REQUESTER,
+    Office,
+    ask,
+    decide,
+    found,
+    placet_on,
+    pointers,
+    refused,
+)
 from tests.servers.postgres import TestingPostgres
+from tests.services.service_kit import until
 
 
 async def test_a_wait_for_what_is_final_is_answered_at_once(
@@ -25,8 +45,8 @@ async def test_a_wait_for_what_is_final_is_answered_at_once(
     assert (answer.status_code, found(answer)) == (200, final)
 
 
-async def test_a_wait_is_answered_when_it_becomes_final(
-    office: Office, agent: httpx2.AsyncClient, ann: httpx2.AsyncClient
+async def test_a_wait_is_answered_when_it_becomes_final_whatever_the_publisher_does(
+    agent: httpx2.AsyncClient, ann: httpx2.AsyncClient
 ) -> None:
     approval = await ask(agent)
     path = f"/v1/approvals/{approval['id']}/wait"
@@ -35,9 +55,109 @@ async def test_a_wait_is_answered_when_it_becomes_final(
         await asyncio.sleep(0.3)
         assert not waiting.done()
         final = found(await decide(ann, approval["id"], "deny"))
-        await office.placet.shown()
         answer = await waiting
     assert (answer.status_code, found(answer)) == (200, final)
+
+
+async def test_all_who_wait_are_answered_each_with_its_own(
+    office: Office, agent: httpx2.AsyncClient, ann: httpx2.AsyncClient
+) -> None:
+    approvals = [(await ask(agent))["id"] for _ in range(6)]
+    await office.placet.shown()
+    clients = [await office.person(REQUESTER) for _ in range(4)]
+    waiting = [
+        asyncio.create_task(client.get(f"/v1/approvals/{one}/wait", params={"timeout": 60}))
+        for one in approvals
+        for client in clients
+    ]
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.sleep(0.2)
+        finals = [found(await decide(ann, one)) for one in approvals]
+        answers = [found(answer) for answer in await asyncio.gather(*waiting)]
+    assert answers == [final for final in finals for _ in clients]
+
+
+async def test_a_wait_for_an_unknown_one_is_answered_at_once(
+    office: Office, agent: httpx2.AsyncClient
+) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        for approval_id in ("2" * 27, "x", "%00", "\N{SNOWMAN}"):
+            path = f"/v1/approvals/{approval_id}/wait"
+            refused(await agent.get(path, params={"timeout": 60}), 404, "not_found")
+        elsewhere = await office.mirrored()
+        other = office.placet.client(await office.placet.key("another-one", REQUESTER))
+        async with other:
+            answer = await other.get(f"/v1/approvals/{elsewhere}/wait", params={"timeout": 60})
+        refused(answer, 404, "not_found")
+
+
+@asynccontextmanager
+async def waiting_room(office: Office, *, most: int) -> AsyncIterator[tuple[Waits, int]]:
+    """Serve the queue's calls beside the others, with room for so many waits; and the port."""
+    parts, port = office.placet.parts, free_port()
+    queries = Queries(parts.app_db, parts.store)
+    closing = asyncio.Event()
+    broadcast = Broadcast(Changes(parts.worker_db))
+    waits = Waits(queries, broadcast, closing, most=most)
+    streams = Streams(broadcast, closing)
+    router = queue_router(queries, waits, streams, authenticated(parts.keys))
+    following = asyncio.create_task(broadcast.run())
+    async with serving(make_app([router]), HOST, port):
+        yield waits, port
+        closing.set()
+    following.cancel()
+    await asyncio.wait([following])
+
+
+async def connections(
+    office: Office, approval_id: str, port: int, many: int
+) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Begin to wait on connections of our own, without reading an answer."""
+    key = await office.placet.key(office.workspace, REQUESTER)
+    request = (
+        f"GET /v1/approvals/{approval_id}/wait?timeout=60 HTTP/1.1\r\nHost: here\r\n"
+        f"Authorization: Bearer {key}\r\n\r\n"
+    ).encode()
+    opened = [await asyncio.open_connection(HOST, port) for _ in range(many)]
+    for _, writer in opened:
+        writer.write(request)
+    return opened
+
+
+async def test_who_hangs_up_leaves_nothing_behind(
+    office: Office, agent: httpx2.AsyncClient
+) -> None:
+    approval = await ask(agent)
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        waiting_room(office, most=10) as (waits, port),
+    ):
+        opened = await connections(office, approval["id"], port, 5)
+        await until(lambda: len(waits._open) == 5)
+        for _, writer in opened:
+            writer.close()
+        await until(lambda: not waits._open)
+
+
+async def test_one_more_than_there_is_room_for_is_told_when_to_come_again(
+    office: Office, agent: httpx2.AsyncClient, ann: httpx2.AsyncClient
+) -> None:
+    approval = await ask(agent)
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        waiting_room(office, most=2) as (waits, port),
+    ):
+        opened = await connections(office, approval["id"], port, 2)
+        await until(lambda: len(waits._open) == 2)
+        path = f"http://{HOST}:{port}/v1/approvals/{approval['id']}/wait"
+        answer = await agent.get(path)
+        refused(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == str(COME_AGAIN_S)
+        await decide(ann, approval["id"])
+        assert all([await reader.readline() == b"HTTP/1.1 200 OK\r\n" for reader, _ in opened])
+        assert (await agent.get(path)).status_code == 200
+        for _, writer in opened:
+            writer.close()
 
 
 async def test_a_wait_ends_when_its_time_is_over(agent: httpx2.AsyncClient) -> None:

@@ -11,7 +11,7 @@ Row = tuple[Any, ...]
 Tables = dict[str, set[Row]]
 SELECTS: Mapping[str, str] = {
     "approval_list": "SELECT approval_id, version, status, type, requester, source, record_id,"
-    " round, subject, created_at, expires_at FROM approval_list WHERE workspace = $1",
+    " round, subject, created_at, expires_at, acknowledged FROM approval_list WHERE workspace = $1",
     "doc": "SELECT approval_id, doc FROM approval_list WHERE workspace = $1",
     "approval_approvers": "SELECT approval_id, approver FROM approval_approvers"
     " WHERE workspace = $1",
@@ -79,6 +79,7 @@ def _add(tables: Tables, approval_id: str, stream: Sequence[Recorded]) -> None:
             doc["subject"] and doc["subject"].replace("\0", "\N{REPLACEMENT CHARACTER}"),
             first.at,
             first.expires_at,
+            doc["acknowledged_at"] is not None,
         )
     )
     tables["doc"].add((approval_id, canonical(doc)))
@@ -117,6 +118,8 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
                 decided_at=body["decided_at"],
                 decision_reason=body["reason"],
                 decision_channel=body["channel"],
+                edited_payload=(body["edited"] or {}).get("payload"),
+                edited_payload_digest=(body["edited"] or {}).get("payload_digest"),
             )
         case "approval.withdrawn":
             doc.update(
@@ -124,9 +127,13 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
                 outcome=body["outcome"],
                 withdrawn_by=body["by"],
                 withdrawn_reason=body["reason"],
+                withdrawn_cause=body["cause"],
+                superseded_by=body["superseded_by"],
             )
         case "approval.expired":
             doc["status"] = "expired"
+        case "approval.acknowledged":
+            doc.update(acknowledged_by=body["by"]["email"], acknowledged_at=body["at"])
     if about is not None and recorded.type != "approval.expired":
         doc["verified_at"] = body["at"] if about["source"] else None
     doc["version"] = recorded.version
@@ -134,7 +141,8 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
 
 
 def _beginning(recorded: Recorded, body: dict[str, Any]) -> dict[str, Any]:
-    about = {name: value for name, value in body["about"].items() if name != "callback_url"}
+    hidden = ("callback_url", "callback_dialect")
+    about = {name: value for name, value in body["about"].items() if name not in hidden}
     return {
         **about,
         "id": recorded.approval_id,
@@ -147,6 +155,8 @@ def _beginning(recorded: Recorded, body: dict[str, Any]) -> dict[str, Any]:
         "metadata": body["metadata"],
         "created_at": body["at"],
         "expires_at": body["expires_at"],
+        "editable": body["editable"],
+        "supersede_on_comment": body["supersede_on_comment"],
         **dict.fromkeys(
             (
                 "outcome",
@@ -156,6 +166,12 @@ def _beginning(recorded: Recorded, body: dict[str, Any]) -> dict[str, Any]:
                 "decision_channel",
                 "withdrawn_by",
                 "withdrawn_reason",
+                "edited_payload",
+                "edited_payload_digest",
+                "withdrawn_cause",
+                "superseded_by",
+                "acknowledged_by",
+                "acknowledged_at",
             )
         ),
     }

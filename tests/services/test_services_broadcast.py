@@ -1,7 +1,8 @@
-"""One tail of the log wakes whoever waits, and tells watchers what the queue shows."""
+"""One tail of the log tells watchers what the queue shows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -84,58 +85,15 @@ async def a_moment() -> None:
     await asyncio.sleep(0.05)
 
 
-async def test_nobody_reads_the_log_while_nobody_waits(tail: Tail, broadcast: Broadcast) -> None:
+async def test_nobody_reads_the_log_while_nobody_watches(tail: Tail, broadcast: Broadcast) -> None:
     await a_moment()
     assert tail.reads == 0
-    with broadcast.waiting_for("acme", ONE):
+    with broadcast.watching("acme"):
         await until(lambda: tail.reads > 1)
     await a_moment()
     read = tail.reads
     await a_moment()
     assert tail.reads == read
-
-
-@pytest.mark.parametrize("type_", ["approval.decided", "approval.withdrawn", "approval.expired"])
-async def test_who_waits_is_woken_when_it_becomes_final(
-    tail: Tail, broadcast: Broadcast, type_: str
-) -> None:
-    with broadcast.waiting_for("acme", ONE) as mine, broadcast.waiting_for("acme", ONE) as too:
-        await until(mine.is_set)
-        mine.clear()
-        too.clear()
-        tail.happens(ONE, type_, shown=False)
-        await until(lambda: mine.is_set() and too.is_set())
-
-
-async def test_who_waits_looks_once_when_the_tail_begins(tail: Tail, broadcast: Broadcast) -> None:
-    tail.happens(ONE)
-    with broadcast.waiting_for("acme", ONE) as mine:
-        await until(mine.is_set)
-
-
-async def test_nobody_is_woken_for_what_is_not_theirs(tail: Tail, broadcast: Broadcast) -> None:
-    with broadcast.waiting_for("acme", ONE) as mine:
-        await until(mine.is_set)
-        mine.clear()
-        tail.happens(TWO)
-        tail.happens(ONE, workspace="other")
-        tail.happens(ONE, "approval.notified")
-        tail.happens(ONE, "approval.decision_submitted")
-        await a_moment()
-        assert not mine.is_set()
-
-
-async def test_who_has_gone_is_forgotten_and_others_wait_on(
-    tail: Tail, broadcast: Broadcast
-) -> None:
-    with broadcast.waiting_for("acme", ONE) as mine:
-        with broadcast.waiting_for("acme", ONE):
-            pass
-        await until(mine.is_set)
-        mine.clear()
-        tail.happens(ONE)
-        await until(mine.is_set)
-    assert broadcast._waiting == {}
 
 
 async def test_a_watcher_hears_of_its_workspace_only_and_in_order(
@@ -160,12 +118,10 @@ async def test_a_watcher_hears_of_its_workspace_only_and_in_order(
 async def test_a_watcher_hears_nothing_that_the_queue_does_not_show_yet(
     tail: Tail, broadcast: Broadcast
 ) -> None:
-    with broadcast.watching("acme") as watcher, broadcast.waiting_for("acme", TWO) as waiter:
+    with broadcast.watching("acme") as watcher:
         await until(lambda: tail.reads > 0)
-        waiter.clear()
         tail.happens(ONE, shown=False)
         tail.happens(TWO)
-        await until(waiter.is_set)
         await a_moment()
         assert watcher.changes.empty(), "what comes after it waits too, so that order is kept"
         tail.show()
@@ -202,16 +158,14 @@ async def test_what_happens_while_the_log_is_away_is_told_when_it_is_back(
     tail: Tail, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0.01)
-    with broadcast.watching("acme") as watcher, broadcast.waiting_for("acme", ONE) as mine:
-        await until(mine.is_set)
-        mine.clear()
+    with broadcast.watching("acme") as watcher:
+        await until(lambda: tail.reads > 0)
         tail.away = True
         await a_moment()
         tail.happens(ONE)
         await a_moment()
-        assert not mine.is_set()
+        assert watcher.changes.empty()
         tail.away = False
-        await until(mine.is_set)
         assert (await asyncio.wait_for(watcher.changes.get(), 5)).approval_id == ONE
 
 
@@ -220,8 +174,20 @@ async def test_a_tail_that_cannot_begin_begins_later(
 ) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0.01)
     tail.away = True
-    with broadcast.waiting_for("acme", ONE) as mine:
+    with broadcast.watching("acme") as watcher:
         await a_moment()
-        assert not mine.is_set()
+        assert not watcher.followed.is_set()
         tail.away = False
-        await until(mine.is_set)
+        await until(watcher.followed.is_set)
+
+
+async def test_any_number_of_watchers_costs_one_tail(
+    tail: Tail, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TICK_S", 3600)
+    with ExitStack() as stack:
+        watchers = [stack.enter_context(broadcast.watching("acme")) for _ in range(500)]
+        tail.happens(ONE)
+        await until(lambda: all(watcher.followed.is_set() for watcher in watchers))
+        await a_moment()
+        assert tail.reads == 1
