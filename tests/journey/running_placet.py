@@ -185,6 +185,7 @@ async def placet_running(
         "PLACET_BOOTSTRAP_KEY": KEY,
         "PLACET_DEV_LOGIN": "1",
         "PLACET_RECONCILE_S": "1",
+        "PLACET_WEBHOOK_ALLOW": "127.0.0.0/8",
         "PLACET_EMBEDDED_BROKER": "0" if broker.is_real else "1",
         **(environ or {}),
     }
