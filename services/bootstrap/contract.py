@@ -6,10 +6,13 @@ from fastapi import FastAPI
 
 from events.approval import Link
 from projections.approval_view import ApprovalView
+from services.decision import dialects
 from services.decision.api import AcknowledgeBody, CommentBody, DecisionBody, WithdrawBody
 from services.decision.request_body import ApprovalBody
 from services.queue.directory import Me, TypeView
 from services.web.openapi import describe as describe_shapes
+from services.webhooks.shapes import ANSWERS as WEBHOOK_ANSWERS
+from services.webhooks.shapes import BODIES as WEBHOOK_BODIES
 
 QUEUED: dict[str, Any] = {
     "allOf": [
@@ -42,8 +45,16 @@ def describe(app: FastAPI) -> None:
     """Complete the application's OpenAPI document."""
     describe_shapes(
         app,
-        [ApprovalView, Link, Me, TypeView],
-        [ApprovalBody, DecisionBody, WithdrawBody, CommentBody, AcknowledgeBody],
+        [ApprovalView, Link, Me, TypeView, *dialects.ANSWERS, *WEBHOOK_ANSWERS],
+        [
+            ApprovalBody,
+            DecisionBody,
+            WithdrawBody,
+            CommentBody,
+            AcknowledgeBody,
+            *dialects.BODIES,
+            *WEBHOOK_BODIES,
+        ],
         {
             "Approval": {"$ref": "#/components/schemas/ApprovalView"},
             "QueuedApproval": QUEUED,

@@ -19,6 +19,8 @@ from services.channels.outbox import Mailbox, OutboxChannel
 from services.decision.answering import Answering
 from services.decision.api import decision_router
 from services.decision.asking import Asking
+from services.decision.dialects import dialect_routers
+from services.decision.dialects.native import Native
 from services.decision.expiry import Timers
 from services.decision.forms import forms_router
 from services.decision.intake import Intake
@@ -46,6 +48,7 @@ from services.settings import HalfConfigured
 from services.web.app import authenticated
 from services.webhooks.delivering import Delivering
 from services.webhooks.guard import check_url, parse_allowed
+from services.webhooks.lanes import QUICK_PLACES, SLOW_PLACES
 from services.webhooks.redelivering import deliveries_router
 from services.webhooks.registry import Registry
 from services.webhooks.replay import Replays
@@ -77,6 +80,8 @@ def wire_decision(parts: Parts) -> None:
     parts.closers.append(answering.close)
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
     queries = Queries(parts.app_db, parts.store)
+    native = Native(asking=asking, answering=answering, queries=queries, types=types, clock=now)
+    parts.routers.extend(dialect_routers(native, parts.app_db, authenticated(parts.keys)))
     pages = make_pages(queries, parts.sessions, now)
     parts.routers.append(forms_router(answering, queries, pages, parts.sessions))
 
@@ -211,7 +216,7 @@ def wire_webhooks(parts: Parts) -> None:
         raise HalfConfigured([f"PLACET_WEBHOOK_ALLOW: {error}"]) from error
     webhooks = Webhooks(
         database=parts.worker_db,
-        deliver=lambda: Delivering(allowed),
+        deliver=lambda: Delivering(allowed, together=QUICK_PLACES + SLOW_PLACES),
         clock=now,
         public_url=parts.settings.public_url,
     )

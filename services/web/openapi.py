@@ -44,5 +44,5 @@ def describe(
 def _require_keys(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
-            if path.startswith("/v1/") and not path.endswith("/webhook"):
+            if path.startswith(("/v1/", "/api/")) and not path.endswith("/webhook"):
                 call["security"] = [{"key": []}]

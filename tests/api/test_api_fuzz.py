@@ -1,6 +1,7 @@
 """The HTTP surface under what its own OpenAPI document allows, and under what it does not."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ class Target:
     """What is fuzzed: a document, an address, a key, and approvals that are there."""
 
     schema: Any
+    paths: dict[str, str]
     url: str
     key: str
     approvals: list[str]
@@ -57,6 +59,7 @@ async def target(placet: Placet) -> Target:
     document = placet.app.openapi()
     return Target(
         schema=schemathesis.openapi.from_dict(document),
+        paths={re.sub(r"\{[^}]*\}", "{id}", path): path for path in document["paths"]},
         url=placet.url,
         key=key,
         approvals=approvals,
@@ -65,7 +68,7 @@ async def target(placet: Placet) -> Target:
 
 def fuzz(target: Target, method: str, path: str, mode: GenerationMode, checks: list[Any]) -> None:
     """Send what a strategy makes for one call, and check each answer."""
-    operation = target.schema[path.replace("{id}", "{approval_id}")][method]
+    operation = target.schema[target.paths[path]][method]
 
     @hypothesis.settings(
         max_examples=EXAMPLES,
@@ -82,6 +85,8 @@ def fuzz(target: Target, method: str, path: str, mode: GenerationMode, checks: l
     def send(case: schemathesis.Case[Any], known: str | None) -> None:
         if known is not None and "approval_id" in case.path_parameters:
             case.path_parameters["approval_id"] = known
+        if known is not None and "company_id" in case.path_parameters:
+            case.path_parameters["company_id"] = WORKSPACE
         if path.endswith("/wait"):
             _shorten(case)
         headers = {"Authorization": f"Bearer {target.key}"}

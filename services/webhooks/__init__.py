@@ -1,0 +1,1 @@
+"""Tells endpoints what became of approvals: signed, retried, each endpoint for itself."""

@@ -1,0 +1,104 @@
+"""Matches events with who asked to be told of them, a batch at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.approval import FinalEvent
+from events.envelope import Recorded
+from events.store.database import Database
+from events.store.named_sql import statements
+from events.store.postgres import recorded
+from services.webhooks.deliveries import Planned
+from services.webhooks.endpoints import callback_endpoint, callback_url_of
+from services.webhooks.listening import Listeners, Listening
+from services.webhooks.messages import NOTIFIED, Message, messages_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A delivery, and the message that it is to deliver."""
+
+    planned: Planned
+    message: Message
+
+
+class Planner:
+    """Decides who is told of what; raises `Unavailable` when Postgres is away."""
+
+    def __init__(self, database: Database, listeners: Listeners) -> None:
+        self._database = database
+        self._listeners = listeners
+        self._sql = statements("services.webhooks")
+
+    async def plan(self, events: Sequence[Recorded]) -> list[Plan]:
+        """Return what is to be told of some events."""
+        newest: dict[str, datetime] = {}
+        for one in events:
+            newest[one.workspace] = max(newest.get(one.workspace, one.recorded_at), one.recorded_at)
+        if not newest:
+            return []
+        listening = dict(await self._listeners.at(newest))
+        calling_back = {one.workspace for one in events if _calls_back(one)}
+        if calling_back:
+            listening |= await self._listeners.signed({name: newest[name] for name in calling_back})
+        asked = await self.asked(
+            [
+                one
+                for one in events
+                if one.type == NOTIFIED and _somebody_wants(NOTIFIED, listening[one.workspace])
+            ]
+        )
+        return [
+            plan
+            for one in events
+            for message in messages_of(one, asked.get((one.workspace, one.approval_id)))
+            for plan in _plans(message, listening[one.workspace])
+        ]
+
+    async def asked(self, events: Sequence[Recorded]) -> Mapping[tuple[str, str], Recorded]:
+        """Return the events that the approvals of some events began with."""
+        keys = list(dict.fromkeys((one.workspace, one.approval_id) for one in events))
+        if not keys:
+            return {}
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(self._sql["first_events"], *columns)
+        return {(row["workspace"], row["approval_id"]): recorded(row) for row in rows}
+
+
+def _calls_back(event: Recorded) -> bool:
+    return isinstance(event.event, FinalEvent) and event.event.about.callback_url is not None
+
+
+def _somebody_wants(type_: str, listening: Listening) -> bool:
+    return any(type_ in one.event_types for one in listening.subscriptions)
+
+
+def _plans(message: Message, listening: Listening) -> list[Plan]:
+    event = message.recorded
+    planned = [
+        Planned(
+            endpoint=one.endpoint,
+            message_id=message.id,
+            type=message.type,
+            approval_id=event.approval_id,
+            version=event.version,
+        )
+        for one in listening.subscriptions
+        # A log that is read again from its start tells nobody what was before their time.
+        if one.since <= event.recorded_at and one.wants(message)
+    ]
+    url = callback_url_of(message)
+    if url is not None:
+        planned.append(
+            Planned(
+                endpoint=callback_endpoint(event.workspace, url, listening.callbacks),
+                message_id=message.id,
+                type=message.type,
+                approval_id=event.approval_id,
+                version=event.version,
+                url=url,
+            )
+        )
+    return [Plan(one, message) for one in planned]
