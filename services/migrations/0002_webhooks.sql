@@ -91,28 +91,30 @@ CREATE TABLE webhook_reconciled (
 COMMENT ON TABLE webhook_reconciled IS 'How far of the log the deliveries are known to hold.';
 INSERT INTO webhook_reconciled (seq) SELECT seq FROM log_head;
 
-DO $$
-DECLARE
-    name text;
+-- Lets each role see what it may of a table: placet_app its own workspace's rows.
+CREATE FUNCTION keep_workspaces_apart(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = placet, pg_temp
+AS $$
 BEGIN
-    FOREACH name IN ARRAY ARRAY[
-        'webhook_endpoints', 'webhook_callback_secrets', 'webhook_deliveries', 'webhook_attempts'
-    ]
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
-        EXECUTE format(
-            'CREATE POLICY own_workspace ON %I TO placet_app '
-            'USING (workspace = current_workspace()) WITH CHECK (workspace = current_workspace())',
-            name
-        );
-        EXECUTE format(
-            'CREATE POLICY every_workspace ON %I TO placet_worker USING (true) WITH CHECK (true)',
-            name
-        );
-    END LOOP;
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format(
+        'CREATE POLICY own_workspace ON %I TO placet_app '
+        'USING (workspace = current_workspace()) WITH CHECK (workspace = current_workspace())',
+        name
+    );
+    EXECUTE format(
+        'CREATE POLICY every_workspace ON %I TO placet_worker USING (true) WITH CHECK (true)',
+        name
+    );
 END
 $$;
+
+SELECT keep_workspaces_apart(name)
+FROM unnest(ARRAY[
+    'webhook_endpoints', 'webhook_callback_secrets', 'webhook_deliveries', 'webhook_attempts'
+]) AS name;
 
 GRANT SELECT, INSERT, UPDATE ON
     webhook_endpoints, webhook_callback_secrets, webhook_deliveries, webhook_attempts

@@ -44,25 +44,7 @@ CREATE TABLE issue_approvals (
 COMMENT ON TABLE issue_approvals IS
     'Which approvals a comment on an issue is for, known before the ask is answered.';
 
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['agent_versions', 'gated_actions', 'issue_approvals']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
-        EXECUTE format(
-            'CREATE POLICY own_workspace ON %I TO placet_app '
-            'USING (workspace = current_workspace()) WITH CHECK (workspace = current_workspace())',
-            name
-        );
-        EXECUTE format(
-            'CREATE POLICY every_workspace ON %I TO placet_worker USING (true) WITH CHECK (true)',
-            name
-        );
-    END LOOP;
-END
-$$;
+SELECT keep_workspaces_apart(name)
+FROM unnest(ARRAY['agent_versions', 'gated_actions', 'issue_approvals']) AS name;
 
 GRANT SELECT, INSERT ON agent_versions, gated_actions, issue_approvals TO placet_app;
