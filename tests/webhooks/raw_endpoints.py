@@ -1,25 +1,34 @@
-"""Endpoints on loopback that answer what a test wants, byte by byte, and note what came in."""
+"""Endpoints on loopback that answer what a test wants, byte by byte, and who posts to them."""
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from services.webhooks.delivering import Answer, Delivering
+from services.webhooks.guard import Allowed, parse_allowed
 
 HOST = "127.0.0.1"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LOOPBACK = parse_allowed("127.0.0.0/8")
+SHORT_S = 0.3
+LONG_S = 30.0
+"""A timeout that no test waits for: who would wait for it fails by the bound of the run."""
 
 Behave = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """What came in: whole requests, and how many connections they came on."""
+    """What came in: whole requests, on how many connections, and how many of these are open."""
 
     behave: Behave
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    open: int = 0
 
     @property
     def url(self) -> str:
@@ -27,6 +36,7 @@ class Endpoint:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.open += 1
         try:
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -36,6 +46,7 @@ class Endpoint:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the other side has gone
         finally:
+            self.open -= 1
             if not writer.is_closing():
                 writer.transport.abort()
 
@@ -89,3 +100,13 @@ def dripping(first: bytes, drop: bytes = b"x", every_s: float = 0.02) -> Behave:
             await asyncio.sleep(every_s)
 
     return behave
+
+
+def calling(allowed: Allowed, **more: Any) -> Delivering:
+    """One that trusts nobody's certificate: to load whom the system trusts takes its time."""
+    return Delivering(allowed, ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), **more)
+
+
+async def post(sender: Delivering, url: str, **headers: str) -> Answer:
+    """Post a body that does not matter."""
+    return await sender.post(url, headers, b'{"type":"approval.decided"}')

@@ -1,3 +1,6 @@
+import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -109,3 +112,40 @@ async def test_an_endpoint_that_speaks_no_tls_is_told_so() -> None:
             answer = await sender.post(f"https://{NAME}:{receiver.port}/", {}, b"{}")
     assert answer.status is None
     assert answer.error is not None
+
+
+async def test_an_endpoint_that_does_not_end_its_tls_holds_no_connection_open(
+    tmp_path: Path,
+) -> None:
+    """To part gently would wait for its word for half a minute."""
+    public, server = certificate(tmp_path, NAME)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def accepted_and_left(plug: socket.socket) -> None:
+        there, _ = plug.accept()
+        with server.wrap_socket(there, server_side=True) as agreed:
+            agreed.recv(1)
+            raw = socket.socket(fileno=agreed.detach())
+        with raw:
+            raw.settimeout(20)
+            with contextlib.suppress(ConnectionError):
+                while raw.recv(4096):
+                    continue
+        loop.call_soon_threadsafe(ended.set)
+
+    with socket.create_server(("127.0.0.1", 0)) as plug:
+        port = plug.getsockname()[1]
+        answers = asyncio.create_task(asyncio.to_thread(accepted_and_left, plug))
+        sender = Delivering(
+            parse_allowed(f"{NAME}:{port}"),
+            resolve=here,
+            timeout_s=1,
+            ssl_context=ssl.create_default_context(cafile=public),
+        )
+        async with sender:
+            answer = await sender.post(f"https://{NAME}:{port}/", {}, b"{}")
+            assert answer.error == "It gave no answer within 1 s."
+            async with asyncio.timeout(20):
+                await ended.wait()
+            await answers
