@@ -318,6 +318,6 @@ def _place(cursor: str, parts: int) -> list[str]:
         found = place.decode("ascii").split("\n")
     except (binascii.Error, UnicodeError) as error:
         raise BadCursor("This cursor is none that we gave. Begin again without one.") from error
-    if len(found) != parts or "\0" in "".join(found):
+    if not cursor or len(found) != parts or "\0" in "".join(found):
         raise BadCursor("This cursor is none that we gave. Begin again without one.")
     return found

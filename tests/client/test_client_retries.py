@@ -210,7 +210,8 @@ async def test_a_conflict_of_another_kind_carries_no_approval(
 async def test_the_key_is_in_no_text(
     kind: Kind, clients: AsyncExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "httpx2", "httpcore2"):  # a command line in this process may have quieted it
+        caplog.set_level(logging.DEBUG, name)
     async with stub(BUSY, CUT, Answer(status=401, body={"code": "wrong_key"})) as server:
         client = await caller(clients, kind, server.url)
         with pytest.raises(PlacetError) as caught:

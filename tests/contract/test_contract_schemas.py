@@ -257,7 +257,9 @@ def test_a_request_that_is_taken_fits_its_schema_and_the_other_way_round() -> No
         (good, True),
         (whole, True),
         ({**good, "aprovers": []}, False),
-        ({**good, "approvers": []}, False),
+        ({**good, "approvers": []}, True),  # then the type, or placet.yaml, says who
+        ({**good, "approvers": [""]}, True),  # an address is checked after its shape
+        ({**good, "approvers": [7]}, False),
         ({**good, "title": ""}, False),
         ({**good, "urgency": "urgent"}, False),
         ({**good, "expires_in": 0}, False),
