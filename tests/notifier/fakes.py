@@ -296,6 +296,7 @@ class World:
     channels: Sequence[Channel] = ()
     sources: Sequence[FakeSource] = ()
     templates: dict[tuple[str, str], CardTemplate] = field(default_factory=dict)
+    type_templates: dict[tuple[str, str], CardTemplate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -320,6 +321,7 @@ class World:
             channels=self.channels,
             sources={(one.workspace, one.name): one for one in self.sources},
             templates=self.templates,
+            type_templates=self.type_templates,
             effects=self.effects,
             public_url="https://placet.example.com",
             clock=self.clock,

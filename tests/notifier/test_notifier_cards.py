@@ -6,6 +6,8 @@ from events.approval import ApproverNotified
 from events.kafka.consumer import Delivered
 from events.store import Unavailable
 from services.channels.inbox import InboxChannel
+from services.sources.definition import Card
+from services.sources.templates import compiled
 from tests.notifier.fakes import AMARA, BO, WORKSPACE, FakeChannel, FakeSource, World, message
 
 
@@ -30,6 +32,24 @@ async def test_the_event_of_a_card_tells_what_was_shown_and_where_to_find_it() -
     assert recorded.event.card_digest == sent.card.digest
     assert recorded.event.reference == sent.key
     assert recorded.command_id == "card.amara@example.com.mail.1"
+
+
+async def test_a_card_is_drawn_by_the_template_of_its_source_or_of_its_type() -> None:
+    def template(title: str) -> Card:
+        return Card.model_construct(title=compiled(title), body=compiled("{{title}}"))
+
+    mail, source = FakeChannel(), FakeSource()
+    world = World(
+        [mail],
+        [source],
+        {(WORKSPACE, source.name): template("A record: {{description}}")},
+        {(WORKSPACE, "expense"): template("An ask: {{description}}")},
+    )
+    asked = await world.ask(payload={"description": "Oslo"})
+    mirrored = await world.ask(source=source.name, payload={"description": "Rome"})
+    await world.deliver()
+    titles = {sent.approval_id: sent.card.title for sent in mail.messages.values()}
+    assert titles == {asked: "An ask: Oslo", mirrored: "A record: Rome"}
 
 
 async def test_the_inbox_is_a_channel_whose_card_is_the_queue() -> None:

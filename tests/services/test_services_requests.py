@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from events.store import EventStore
 from events.store.database import Database
 from events.store.memory import MemoryStore
 from events.store.postgres import PostgresStore
+from services.config import read_config
+from services.decision.asking import Asking
 from services.decision.intake import REUSED, Intake
 from services.web.bodies import MAX_BODY
 from tests.services.service_kit import Clock, delivered, state_of
@@ -167,3 +170,29 @@ async def test_a_newer_revision_in_one_batch_takes_the_place_of_the_older(
     assert isinstance(await state_of(store, await named(store, "4")), Pending)
     assert await Intake(store, Clock()).requests(asks[:2]) == []
     assert isinstance(await state_of(store, await named(store, "2")), Pending)
+
+
+async def test_what_does_not_fit_its_type_or_comes_from_who_may_not_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "deploy.yaml").write_text(
+        "name: deploy\nversion: 2\ntitle: Deploy\nrequesters: [release]\n"
+        "payload: {type: object, required: [version]}\n"
+    )
+    (tmp_path / "placet.yaml").write_text(
+        "workspace: acme\ntypes: [deploy.yaml]\n"
+        "people: [{email: bot@example.com, roles: [release]}]\n"
+    )
+    types = read_config(tmp_path / "placet.yaml", {}).types
+    store = MemoryStore()
+    intake = Intake(store, Clock(), Asking(store, Clock(), types))
+    good, unfit = ask("1"), ask("2", payload={"versoin": "1"})
+    stranger = ask("3", requester="eve@example.com")
+    rejected = await intake.requests([good, unfit, stranger])
+    assert [one.message for one in rejected] == [unfit, stranger]
+    assert "payload/version" in rejected[0].reason
+    assert "eve@example.com may not ask for deploy" in rejected[1].reason
+    assert "bot@example.com" in rejected[1].reason
+    state = await state_of(store, await named(store, "1"))
+    assert isinstance(state, Pending)
+    assert state.asked.about.type_version == 2
