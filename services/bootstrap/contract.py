@@ -8,6 +8,7 @@ from events.approval import Link
 from projections.approval_view import ApprovalView
 from services.decision import dialects
 from services.decision.api import AcknowledgeBody, CommentBody, DecisionBody, WithdrawBody
+from services.decision.bulk import DecisionResult, DecisionsBody
 from services.decision.request_body import ApprovalBody
 from services.queue.directory import Me, TypeView
 from services.web.openapi import describe as describe_shapes
@@ -45,13 +46,14 @@ def describe(app: FastAPI) -> None:
     """Complete the application's OpenAPI document."""
     describe_shapes(
         app,
-        [ApprovalView, Link, Me, TypeView, *dialects.ANSWERS, *WEBHOOK_ANSWERS],
+        [ApprovalView, Link, DecisionResult, Me, TypeView, *dialects.ANSWERS, *WEBHOOK_ANSWERS],
         [
             ApprovalBody,
             DecisionBody,
             WithdrawBody,
             CommentBody,
             AcknowledgeBody,
+            DecisionsBody,
             *dialects.BODIES,
             *WEBHOOK_BODIES,
         ],

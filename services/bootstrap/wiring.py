@@ -19,6 +19,7 @@ from services.channels.outbox import Mailbox, OutboxChannel
 from services.decision.answering import Answering
 from services.decision.api import decision_router
 from services.decision.asking import Asking
+from services.decision.bulk import bulk_router
 from services.decision.dialects import dialect_routers
 from services.decision.dialects.native import Native
 from services.decision.expiry import Timers
@@ -79,6 +80,7 @@ def wire_decision(parts: Parts) -> None:
     parts.supervisor.start("timers", timers.run)
     parts.closers.append(answering.close)
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
+    parts.routers.append(bulk_router(answering, authenticated(parts.keys)))
     queries = Queries(parts.app_db, parts.store)
     native = Native(asking=asking, answering=answering, queries=queries, types=types, clock=now)
     parts.routers.extend(dialect_routers(native, parts.app_db, authenticated(parts.keys)))

@@ -115,28 +115,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         require(principal, "approvals:decide")
         refuse_agents(principal)
         body = read_json(await read_json_body(request), _decisions)
-        outcome = ANSWERS.get(body.decision.strip().lower())
-        if outcome is None:
-            raise Invalid(
-                f"decision: {body.decision!r} is no answer; send approve or deny.",
-                pointer="/decision",
-            )
-        by, via = principal.email, None
-        if body.approver is not None:
-            by, via = _address(body.approver, "approver"), principal.key_id
-        answer = Answer(
-            outcome=outcome,
-            by=Person(email=by),
-            reason=body.reason,
-            channel=body.channel,
-            via=via,
-            revision=body.revision,
-            payload=body.payload,
-        )
-        try:
-            view = await answering.decide(principal.workspace, _known(approval_id), answer)
-        except Refused as refused:
-            raise await _told(answering, principal, approval_id, refused) from refused
+        view = await answer_one(answering, principal, approval_id, body)
         return _shown(view, status=202 if view.status == "deciding" else 200)
 
     @router.post(
@@ -214,6 +193,34 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         return _shown(view)
 
     return router
+
+
+async def answer_one(
+    answering: Answering, principal: Principal, approval_id: str, body: DecisionBody
+) -> ApprovalView:
+    """Submit one answer and return the approval after it; raises `Problem`."""
+    outcome = ANSWERS.get(body.decision.strip().lower())
+    if outcome is None:
+        raise Invalid(
+            f"decision: {body.decision!r} is no answer; send approve or deny.",
+            pointer="/decision",
+        )
+    by, via = principal.email, None
+    if body.approver is not None:
+        by, via = _address(body.approver, "approver"), principal.key_id
+    answer = Answer(
+        outcome=outcome,
+        by=Person(email=by),
+        reason=body.reason,
+        channel=body.channel,
+        via=via,
+        revision=body.revision,
+        payload=body.payload,
+    )
+    try:
+        return await answering.decide(principal.workspace, _known(approval_id), answer)
+    except Refused as refused:
+        raise await _told(answering, principal, approval_id, refused) from refused
 
 
 async def _told(

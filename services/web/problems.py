@@ -61,9 +61,9 @@ _TITLES = {
 }
 
 
-def problem_response(problem: Problem) -> Response:
-    """Return the document as a response."""
-    document = {
+def document_of(problem: Problem) -> dict[str, Any]:
+    """Return the document itself."""
+    return {
         "type": f"urn:placet:problem:{problem.code}",
         "title": _TITLES.get(problem.status, "Error"),
         "status": problem.status,
@@ -71,8 +71,12 @@ def problem_response(problem: Problem) -> Response:
         "detail": problem.detail,
         **problem.more,
     }
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return the document as a response."""
     return Response(
-        msgspec.json.encode(document),
+        msgspec.json.encode(document_of(problem)),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=dict(problem.headers or {}),

@@ -27,6 +27,7 @@ CALLS: dict[tuple[str, str], Scope] = {
     ("POST", "/v1/approvals/{id}/comments"): "approvals:request",
     ("POST", "/v1/approvals/{id}/acknowledge"): "approvals:request",
     ("POST", "/v1/approvals/{id}/decision"): "approvals:decide",
+    ("POST", "/v1/decisions"): "approvals:decide",
     ("POST", "/v1/notify-operator"): "approvals:request",
     ("POST", "/api/v1/agents/{id}/versions"): "approvals:request",
     ("POST", "/api/v1/agents/{id}/executions"): "approvals:request",

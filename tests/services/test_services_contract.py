@@ -43,6 +43,7 @@ CALLS = {
     ("get", "/v1/me"),
     ("get", "/v1/types"),
     ("get", "/v1/types/{name}"),
+    ("post", "/v1/decisions"),
     ("get", "/v1/queue"),
     ("get", "/v1/stream"),
     ("get", "/healthz"),

@@ -1,0 +1,134 @@
+"""Decides many approvals in one call: each by itself, with a result of its own."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from events.store import Unavailable, VersionConflict
+from projections.approval_view import ApprovalView
+from services.decision.answering import Answering
+from services.decision.api import (
+    Authenticate,
+    DecisionBody,
+    answer_one,
+    refuse_agents,
+    takes,
+)
+from services.web.app import problems, require
+from services.web.bodies import read_json, read_json_body
+from services.web.calls import Call
+from services.web.keys import Principal
+from services.web.problems import Problem, document_of, unavailable
+
+MOST = 200
+TOGETHER = 32
+"""Answers under way at once: one that waits for its source must not hold up the others."""
+
+
+class DecisionOf(DecisionBody, kw_only=True):
+    """An answer and the approval that it is for."""
+
+    approval_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class DecisionsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Up to 200 answers; those for the same approval are given in their order."""
+
+    decisions: Annotated[Sequence[DecisionOf], msgspec.Meta(min_length=1, max_length=MOST)]
+
+
+class DecisionResult(msgspec.Struct):
+    """What became of one answer: as `POST /v1/approvals/{id}/decision` would have said it."""
+
+    approval_id: str
+    status: int
+    approval: ApprovalView | None
+    problem: dict[str, Any] | None
+
+
+_bodies = msgspec.json.Decoder(DecisionsBody)
+
+
+def bulk_router(answering: Answering, authenticate: Authenticate) -> APIRouter:
+    """Return the route that takes many answers."""
+    router = APIRouter(prefix="/v1", tags=["decide"], route_class=Call)
+    caller = Depends(authenticate)
+
+    @router.post(
+        "/decisions",
+        summary="Decide many",
+        description="Each answer is checked and kept by itself: none that fails stops another. "
+        "The results come in the order of the answers, each with the status that it would have "
+        "had alone, and the approval or the problem.",
+        responses={200: _RESULTS, **problems(413, 415, 422)},
+        openapi_extra=takes("DecisionsBody"),
+    )
+    async def decisions(request: Request, principal: Principal = caller) -> Response:
+        require(principal, "approvals:decide")
+        refuse_agents(principal)
+        body = read_json(await read_json_body(request), _bodies)
+        results = await _all(answering, principal, body.decisions)
+        return Response(msgspec.json.encode({"data": results}), media_type="application/json")
+
+    return router
+
+
+async def _all(
+    answering: Answering, principal: Principal, decisions: Sequence[DecisionOf]
+) -> list[DecisionResult]:
+    places = asyncio.Semaphore(TOGETHER)
+    results: dict[int, DecisionResult] = {}
+    by_approval: dict[str, list[int]] = {}
+    for place, one in enumerate(decisions):
+        by_approval.setdefault(one.approval_id, []).append(place)
+
+    async def in_order(of_one: Sequence[int]) -> None:
+        for place in of_one:
+            async with places:
+                results[place] = await _one(answering, principal, decisions[place])
+
+    await asyncio.gather(*(in_order(of_one) for of_one in by_approval.values()))
+    return [results[place] for place in range(len(decisions))]
+
+
+async def _one(answering: Answering, principal: Principal, decision: DecisionOf) -> DecisionResult:
+    try:
+        view = await answer_one(answering, principal, decision.approval_id, decision)
+    except Problem as problem:
+        return _failed(decision, problem)
+    except Unavailable as error:
+        return _failed(decision, unavailable(str(error)))
+    except VersionConflict:
+        return _failed(
+            decision, unavailable("Others change this approval at the same moment. Try again.")
+        )
+    status = 202 if view.status == "deciding" else 200
+    return DecisionResult(decision.approval_id, status, view, None)
+
+
+def _failed(decision: DecisionOf, problem: Problem) -> DecisionResult:
+    document: Mapping[str, Any] = document_of(problem)
+    return DecisionResult(decision.approval_id, problem.status, None, dict(document))
+
+
+_RESULTS: dict[str, Any] = {
+    "description": "A result for each answer, in their order.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["data"],
+                "properties": {
+                    "data": {
+                        "type": "array",
+                        "items": {"$ref": "#/components/schemas/DecisionResult"},
+                    }
+                },
+            }
+        }
+    },
+}
