@@ -14,28 +14,39 @@ help: ## List the targets
 	@echo "Placet: one approval queue for people. Targets:"
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-# One environment for everything, rebuilt when the pinned requirements change.
-$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/check_python.py
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# One environment, made in two steps: what runs Placet, and on top of it what develops and tests it
+# (the agent frameworks among it, which weigh ten times as much). Each is made anew when its pinned
+# requirements change.
+$(VENV)/.up: requirements/embedded.txt pyproject.toml scripts/check_python.py
 	@$(PYTHON) scripts/check_python.py
 	@echo "1/3  making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "2/3  installing the pinned packages (the first time: about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@echo "3/3  installing placet and its client themselves"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
+	@echo "2/3  installing the pinned packages that run Placet (the first time: under a minute)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/embedded.txt
+	@echo "3/3  installing placet itself"
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.up requirements/dev.txt client/pyproject.toml
+	@echo "1/2  installing the pinned packages that test it (the first time: a minute or two, 700 MB)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@echo "2/2  installing the client"
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable client
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@echo "installing the peers that the benchmarks compare with"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 install: $(VENV)/.dev ## Build .venv with everything that development needs
 
-up: $(VENV)/.dev ## Run the whole product here, on its own Postgres and broker
+up: $(VENV)/.up ## Run the whole product here, on its own Postgres and broker
 	@$(BIN)/placet up
 
-migrate: $(VENV)/.dev ## Bring the database and the topics of PLACET_* to this release
+migrate: $(VENV)/.up ## Bring the database and the topics of PLACET_* to this release
 	@$(BIN)/placet migrate
 
 test: $(VENV)/.dev ## Run every test, on the best broker that is to be had
@@ -76,8 +87,9 @@ wheel: $(VENV)/.dev ## Build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation
 
 requirements: ## Pin the requirements anew (needs uv)
-	@for set in "runtime" "embedded --extra embedded" "dev --extra embedded --group dev --group frameworks" \
-		"bench --extra embedded --group dev --group frameworks --group bench"; do \
+	@for set in "runtime" "embedded --extra embedded --group build" \
+		"dev --extra embedded --group build --group dev --group frameworks" \
+		"bench --extra embedded --group build --group dev --group frameworks --group bench"; do \
 		set -- $$set; name=$$1; shift; \
 		uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 			--python-version 3.11 $$@ pyproject.toml -o requirements/$$name.txt; \
