@@ -12,7 +12,14 @@ from events.approval import ApprovalEvent, Subject
 from events.commands import RequestApproval, SupersedeApproval
 from events.handling import Order, request, request_in_place_of
 from events.state import Pending, fold
-from events.store import Claim, Claimed, ClaimTaken, EventStore, Unavailable
+from events.store import (
+    Claim,
+    Claimed,
+    ClaimTaken,
+    EventStore,
+    Unavailable,
+    VersionConflict,
+)
 from projections.approval_view import ApprovalView, view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_approval_id, new_command_id
@@ -117,7 +124,7 @@ class Asking:
                 older_id = latest.approval_id if pending else None
             try:
                 return await self._place(workspace, order, older_id, revision)
-            except ClaimTaken:
+            except (ClaimTaken, VersionConflict):
                 continue
         raise Unavailable(
             "Others ask about this subject all the time. Nothing was done; try again."
