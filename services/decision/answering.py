@@ -21,12 +21,16 @@ from events.decider import Refused, is_final
 from events.handling import Handled, Order, handle
 from events.store import EventStore
 from projections.approval_view import ApprovalView, view_of
-from services.approval_types import ApprovalTypes
+from services.approval_types import ApprovalType, ApprovalTypes
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import check_payload, digest_of
+from services.web.problems import Problem
 
 WAIT_FOR_SOURCE_S = 3.0
 """How long an answer waits for the source before its caller is told `deciding`."""
+
+MCP = "mcp"
+"""The channel of an answer that an assistant carries for a person."""
 
 ANSWERS: dict[str, Outcome] = {
     "approve": "approved",
@@ -83,8 +87,11 @@ class Answering:
         The answer is durable when this returns. For a mirrored record the source is told at once
         and waited for a few seconds; it goes on being told after that. Raises `Refused` also
         when the source shows within that time that the answer is not true any more, and `Problem`
-        (422) for an edited payload that does not fit its type.
+        for an edited payload that does not fit its type (422), or an answer through an assistant
+        that the type does not allow (403).
         """
+        if answer.channel == MCP:
+            await self._refuse_over_mcp(workspace, approval_id)
         command = SubmitDecision(
             outcome=answer.outcome,
             by=answer.by,
@@ -112,13 +119,29 @@ class Answering:
     ) -> Edited | None:
         if payload is None:
             return None
-        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
-        asked = stream[0].event if stream else None
-        if isinstance(asked, ApprovalRequested):
-            kind = self._types.within(workspace).find(asked.about.type)
-            if kind is not None:
-                check_payload(kind, payload, "payload")
+        kind = self._kind(workspace, await self._asked(workspace, approval_id))
+        if kind is not None:
+            check_payload(kind, payload, "payload")
         return Edited(payload=payload, payload_digest=digest_of(payload, "payload"))
+
+    async def _refuse_over_mcp(self, workspace: str, approval_id: str) -> None:
+        """Raise 403 where the type does not say that an assistant may carry the answer."""
+        asked = await self._asked(workspace, approval_id)
+        kind = self._kind(workspace, asked)
+        if asked is not None and (kind is None or not kind.decide_over_mcp):
+            raise Problem(
+                403,
+                "decide_in_the_inbox",
+                "What is of this type is not decided through an assistant: open it in the inbox.",
+            )
+
+    async def _asked(self, workspace: str, approval_id: str) -> ApprovalRequested | None:
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        first = stream[0].event if stream else None
+        return first if isinstance(first, ApprovalRequested) else None
+
+    def _kind(self, workspace: str, asked: ApprovalRequested | None) -> ApprovalType | None:
+        return self._types.within(workspace).find(asked.about.type) if asked else None
 
     async def withdraw(
         self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None

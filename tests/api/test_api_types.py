@@ -186,6 +186,20 @@ async def test_an_approver_may_lower_the_number_within_the_schema(
     assert view["edited_payload_digest"] != view["payload_digest"]
 
 
+async def test_an_assistant_carries_answers_only_where_the_type_says_so(
+    here: Office, ceo: httpx2.AsyncClient
+) -> None:
+    otto = await here.person("otto@example.com")
+    for kind, status in (("request_confirmation", 200), ("bulk_send", 403)):
+        body = {"type": kind, "title": "Over MCP", "payload": FITS[kind]}
+        view = found(await ceo.post("/v1/approvals", json=body))
+        answer = await decide(otto, view["id"], channel="mcp")
+        assert answer.status_code == status, answer.text
+    refused(answer, 403, "decide_in_the_inbox")
+    refused(await decide(otto, "0" * 27, channel="mcp"), 404, "not_found")
+    assert found(await decide(otto, view["id"]))["decision_channel"] == "api"
+
+
 async def test_what_may_not_be_edited_says_so(here: Office, ceo: httpx2.AsyncClient) -> None:
     view = found(await ceo.post("/v1/approvals", json=HIRE))
     bea = await here.person("bea@example.com")
