@@ -197,6 +197,12 @@ class Deliveries:
         async with self._database.connection() as connection:
             await connection.execute(self._sql["give_back"], numbers, due_at)
 
+    async def forget(self, limit: int, before: datetime) -> int:
+        """Remove some of what was done with before a time; return how much that was."""
+        async with self._database.connection() as connection:
+            removed: int = await connection.fetchval(self._sql["forget"], limit, before)
+        return removed
+
     async def prune(self, limit: int) -> int:
         """Remove some of what belongs to endpoints that were removed; return how much that was."""
         async with self._database.connection() as connection:

@@ -19,6 +19,7 @@ from services.webhooks.deliveries import Deliveries, DeliveryKey, Job
 from services.webhooks.lanes import Lanes
 from services.webhooks.messages import TOLD
 from services.webhooks.planning import Plan, Planner
+from services.webhooks.schedule import KEPT
 from services.webhooks.sending import Sender
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ class Reconciler:
                 while await self.reconcile():
                     pass
                 while await self._deliveries.prune(PRUNED) >= PRUNED:
+                    pass
+                oldest = self._clock() - KEPT
+                while await self._deliveries.forget(PRUNED, oldest) >= PRUNED:
                     pass
             except Unavailable as error:
                 logger.warning("reconciling webhooks waits: %s", error)

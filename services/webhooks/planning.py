@@ -1,6 +1,6 @@
 """Matches events with who asked to be told of them, a batch at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from services.webhooks.deliveries import Planned
 from services.webhooks.endpoints import callback_endpoint, callback_url_of
 from services.webhooks.listening import Listeners, Listening
 from services.webhooks.messages import NOTIFIED, Message, messages_of
+from services.webhooks.schedule import KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,18 @@ class Plan:
 class Planner:
     """Decides who is told of what; raises `Unavailable` when Postgres is away."""
 
-    def __init__(self, database: Database, listeners: Listeners) -> None:
+    def __init__(
+        self, database: Database, listeners: Listeners, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._listeners = listeners
         self._sql = statements("services.webhooks")
 
     async def plan(self, events: Sequence[Recorded]) -> list[Plan]:
-        """Return what is to be told of some events."""
+        """Return what is to be told of some events; nothing of what is older than is kept."""
+        oldest = self._clock() - KEPT
+        events = [one for one in events if one.recorded_at >= oldest]
         newest: dict[str, datetime] = {}
         for one in events:
             newest[one.workspace] = max(newest.get(one.workspace, one.recorded_at), one.recorded_at)

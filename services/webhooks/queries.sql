@@ -181,6 +181,29 @@ UPDATE webhook_deliveries d SET due_at = $2
 FROM unnest($1::bigint[]) AS k (number)
 WHERE d.number = k.number AND d.state = 'waiting';
 
+-- name: forget
+-- Remove deliveries with their attempts that were done with before a time, the oldest first.
+WITH oldest AS (
+    SELECT d.number FROM webhook_deliveries d ORDER BY d.number LIMIT $1
+),
+chosen AS (
+    SELECT d.number
+    FROM webhook_deliveries d
+    JOIN oldest USING (number)
+    WHERE d.state <> 'waiting' AND coalesce(d.done_at, d.created_at) < $2
+    FOR UPDATE OF d SKIP LOCKED
+),
+attempts AS (
+    DELETE FROM webhook_attempts a USING chosen c
+    WHERE a.delivery = c.number
+),
+deliveries AS (
+    DELETE FROM webhook_deliveries d USING chosen c
+    WHERE d.number = c.number
+    RETURNING 1
+)
+SELECT count(*) FROM deliveries;
+
 -- name: prune
 -- Remove a stretch of what belongs to removed endpoints, and those of which nothing is left.
 WITH removed AS (

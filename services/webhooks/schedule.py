@@ -9,6 +9,12 @@ JITTER = 0.1
 LONGEST_WAIT_S = 86_400.0
 """The most that an endpoint's own Retry-After counts for."""
 DISABLED_AFTER = timedelta(days=5)
+KEPT = timedelta(days=90)
+"""How long a delivery is kept with its attempts, and how old an event may be to be told at all.
+
+The two are one: a log that is read again from its start tells nothing of which the delivery was
+forgotten. A replay tells what is older.
+"""
 WARNED_AT = (50, 70, 90)
 """Percent of `DISABLED_AFTER`."""
 

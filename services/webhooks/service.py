@@ -61,7 +61,7 @@ class Webhooks:
         self._sql = statements("services.webhooks")
         wanted = asyncio.Event()
         deliveries = Deliveries(database)
-        planner = Planner(database, Listeners(database))
+        planner = Planner(database, Listeners(database), clock)
         self.results = Results(deliveries, clock)
         self.lanes = Lanes(shed=self.results.give_back, wake=wanted.set, clock=clock)
         self.sender = Sender(

@@ -9,6 +9,7 @@ from standardwebhooks import Webhook
 
 from events.approval import ApprovalEvent
 from services.webhooks.lanes import PLACES, PROBES, QUEUED
+from services.webhooks.schedule import KEPT
 from services.webhooks.signing import new_secret
 from tests.core.examples import (
     ANN,
@@ -364,6 +365,35 @@ async def test_what_is_in_hand_at_the_end_is_due_at_once_for_the_next(quiet: Off
     async with sending(quiet):
         await quiet.settle()
     assert len({post.id for post in quiet.deliver.posts}) == PLACES + 5
+
+
+async def test_what_is_forgotten_after_a_while_is_never_told_again(office: Office) -> None:
+    webhook = await office.subscribe(A)
+    events = await office.tell(*a_life())
+    await office.settle()
+    deliveries = office.webhooks.engine._deliveries
+    office.clock.turn(days=89)
+    assert await deliveries.forget(100, office.clock() - KEPT) == 0
+    office.clock.turn(days=2)
+    assert await deliveries.forget(2, office.clock() - KEPT) == 2
+    assert await deliveries.forget(100, office.clock() - KEPT) == 1
+    assert await office.deliveries(webhook) == []
+    async with office.worker_db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM webhook_attempts") == 0
+    assert await office.webhooks.handle(as_messages(events)) == []
+    await office.settle()
+    assert len(office.deliver.to(A)) == 3
+    assert await office.deliveries(webhook) == []
+
+
+async def test_what_still_waits_is_not_forgotten(office: Office) -> None:
+    webhook = await office.subscribe(A)
+    office.deliver.behaviours[A] = answering(500)
+    await office.tell(*a_life())
+    await office.settle()
+    office.clock.turn(days=91)
+    await office.webhooks.engine._deliveries.forget(100, office.clock() - KEPT)
+    assert len(await office.deliveries(webhook)) == 3
 
 
 async def test_removed_endpoints_are_told_nothing_and_leave_nothing(office: Office) -> None:
