@@ -6,7 +6,6 @@ from typing import assert_never
 from events.approval import (
     ApprovalDecided,
     ApprovalEvent,
-    ApprovalWithdrawn,
     DecisionSubmitted,
     WriteBackFailed,
 )
@@ -17,7 +16,7 @@ from events.commands import (
     SettleInWriteBack,
     SubmitDecision,
 )
-from events.decider.observing import revised, settled_reason
+from events.decider.observing import revised, settled
 from events.decider.refusal import Refused, already_withdrawn, not_found, when
 from events.state import Decided, Deciding, Expired, Pending, State, Unknown, Withdrawn
 
@@ -168,15 +167,6 @@ def _ended(
             )
             return [failed, revised(command.ask, state)]
         case SettleInWriteBack():
-            return [
-                ApprovalWithdrawn(
-                    about=state.asked.about,
-                    cause=command.cause,
-                    by=command.by,
-                    reason=settled_reason(command),
-                    outcome=command.outcome,
-                    at=command.now,
-                )
-            ]
+            return [settled(command, state)]
         case _:
             assert_never(command)

@@ -72,24 +72,28 @@ def observe_settled(command: ObserveSettled, state: State) -> list[ApprovalEvent
     """Withdraw what the source shows as pending no more."""
     match state:
         case Pending():
-            return [
-                ApprovalWithdrawn(
-                    about=state.asked.about,
-                    cause=command.cause,
-                    by=command.by,
-                    reason=settled_reason(command),
-                    outcome=command.outcome,
-                    at=command.now,
-                )
-            ]
+            return [settled(command, state)]
         case Unknown() | Deciding() | Decided() | Withdrawn() | Expired():
             return []  # while deciding, the write-back alone tells our own write from another's
         case _:
             assert_never(state)
 
 
-def settled_reason(command: ObserveSettled | SettleInWriteBack) -> str:
-    """Return the sentence for how the source settled it."""
+def settled(
+    command: ObserveSettled | SettleInWriteBack, state: Pending | Deciding
+) -> ApprovalWithdrawn:
+    """Return the fact of what the source has settled by itself."""
+    return ApprovalWithdrawn(
+        about=state.asked.about,
+        cause=command.cause,
+        by=command.by,
+        reason=_reason(command),
+        outcome=command.outcome,
+        at=command.now,
+    )
+
+
+def _reason(command: ObserveSettled | SettleInWriteBack) -> str:
     by = f" by {command.by}" if command.by else ""
     match command.cause:
         case "settled":

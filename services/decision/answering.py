@@ -21,7 +21,7 @@ from events.decider import Refused, is_final
 from events.handling import Handled, Order, handle
 from events.store import EventStore
 from projections.approval_view import ApprovalView, view_of
-from services.approval_types import ApprovalType, ApprovalTypes
+from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import check_payload, digest_of
 from services.web.problems import Problem
@@ -90,8 +90,6 @@ class Answering:
         for an edited payload that does not fit its type (422), or an answer through an assistant
         that the type does not allow (403).
         """
-        if answer.channel == MCP:
-            await self._refuse_over_mcp(workspace, approval_id)
         command = SubmitDecision(
             outcome=answer.outcome,
             by=answer.by,
@@ -99,7 +97,7 @@ class Answering:
             channel=answer.channel,
             via=answer.via,
             revision=answer.revision,
-            edited=await self._edited(workspace, approval_id, answer.payload),
+            edited=await self._edited(workspace, approval_id, answer),
             now=self._clock(),
         )
         handled = await self._handle(workspace, approval_id, command)
@@ -114,34 +112,26 @@ class Answering:
         _refuse_what_the_source_did_not_take(facts[len(handled.facts) :])
         return view_of(workspace, approval_id, facts)
 
-    async def _edited(
-        self, workspace: str, approval_id: str, payload: Mapping[str, Json] | None
-    ) -> Edited | None:
-        if payload is None:
+    async def _edited(self, workspace: str, approval_id: str, answer: Answer) -> Edited | None:
+        """Hold an answer to the type of what it is for; return what it changes of the payload."""
+        if answer.payload is None and answer.channel != MCP:
             return None
-        kind = self._kind(workspace, await self._asked(workspace, approval_id))
-        if kind is not None:
-            check_payload(kind, payload, "payload")
-        return Edited(payload=payload, payload_digest=digest_of(payload, "payload"))
-
-    async def _refuse_over_mcp(self, workspace: str, approval_id: str) -> None:
-        """Raise 403 where the type does not say that an assistant may carry the answer."""
-        asked = await self._asked(workspace, approval_id)
-        kind = self._kind(workspace, asked)
-        if asked is not None and (kind is None or not kind.decide_over_mcp):
-            raise Problem(
-                403,
-                "decide_in_the_inbox",
-                "What is of this type is not decided through an assistant: open it in the inbox.",
-            )
-
-    async def _asked(self, workspace: str, approval_id: str) -> ApprovalRequested | None:
         stream = (await self._store.read(workspace, [approval_id]))[approval_id]
-        first = stream[0].event if stream else None
-        return first if isinstance(first, ApprovalRequested) else None
-
-    def _kind(self, workspace: str, asked: ApprovalRequested | None) -> ApprovalType | None:
-        return self._types.within(workspace).find(asked.about.type) if asked else None
+        asked = stream[0].event if stream else None
+        if isinstance(asked, ApprovalRequested):
+            kind = self._types.within(workspace).find(asked.about.type)
+            if answer.channel == MCP and not (kind and kind.decide_over_mcp):
+                raise Problem(
+                    403,
+                    "decide_in_the_inbox",
+                    "What is of this type is not decided through an assistant: open it in the "
+                    "inbox.",
+                )
+            if kind is not None and answer.payload is not None:
+                check_payload(kind, answer.payload, "payload")
+        if answer.payload is None:
+            return None
+        return Edited(payload=answer.payload, payload_digest=digest_of(answer.payload, "payload"))
 
     async def withdraw(
         self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None

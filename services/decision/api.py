@@ -1,6 +1,5 @@
 """The calls that change something: ask, decide, withdraw, comment."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,14 +13,12 @@ from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.asking import MAX_KEY, Asking, fingerprint
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import AskedBy, approval_decoder
-from services.web.app import problems, require
-from services.web.bodies import read_json, read_json_body
+from services.web.answers import shows, takes
+from services.web.app import Authenticate, problems, require
+from services.web.bodies import address, read_json, read_json_body
 from services.web.calls import Call
-from services.web.emails import NotAnAddress, email
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
-
-Authenticate = Callable[[Request], Awaitable[Principal]]
 
 STATUS_OF = {
     "not_found": 404,
@@ -82,8 +79,8 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         status_code=201,
         summary="Ask for an approval",
         responses={
-            201: shows("Asked; the ask is durable."),
-            200: shows("The same key and body again."),
+            201: shows("Approval", "Asked; the ask is durable."),
+            200: shows("Approval", "The same key and body again."),
             **problems(409, 413, 415, 422),
         },
         openapi_extra=takes("ApprovalBody", [IDEMPOTENCY_KEY]),
@@ -105,8 +102,8 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         "/approvals/{approval_id}/decision",
         summary="Decide",
         responses={
-            200: shows("Final."),
-            202: shows("The answer is safe and on its way to the source."),
+            200: shows("Approval", "Final."),
+            202: shows("Approval", "The answer is safe and on its way to the source."),
             **problems(404, 409, 413, 415, 422),
         },
         openapi_extra=takes("DecisionBody"),
@@ -121,7 +118,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
     @router.post(
         "/approvals/{approval_id}/withdraw",
         summary="Recall an ask",
-        responses={200: shows("Withdrawn."), **problems(404, 409, 413, 415, 422)},
+        responses={200: shows("Approval", "Withdrawn."), **problems(404, 409, 413, 415, 422)},
         openapi_extra=takes("WithdrawBody"),
     )
     async def withdraw(
@@ -146,7 +143,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         status_code=201,
         summary="Comment",
         responses={
-            201: shows("The comment stands in the history."),
+            201: shows("Approval", "The comment stands in the history."),
             **problems(404, 413, 415, 422),
         },
         openapi_extra=takes("CommentBody", [IDEMPOTENCY_KEY]),
@@ -174,7 +171,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         "/approvals/{approval_id}/acknowledge",
         summary="Say that the outcome was heard",
         responses={
-            200: shows("Whoever waited has heard."),
+            200: shows("Approval", "Whoever waited has heard."),
             **problems(404, 409, 413, 415, 422),
         },
         openapi_extra=takes("AcknowledgeBody", required=False),
@@ -207,7 +204,7 @@ async def answer_one(
         )
     by, via = principal.email, None
     if body.approver is not None:
-        by, via = _address(body.approver, "approver"), principal.key_id
+        by, via = address(body.approver, "approver"), principal.key_id
     answer = Answer(
         outcome=outcome,
         by=Person(email=by),
@@ -217,8 +214,15 @@ async def answer_one(
         revision=body.revision,
         payload=body.payload,
     )
+    return await submit(answering, principal, _known(approval_id), answer)
+
+
+async def submit(
+    answering: Answering, principal: Principal, approval_id: str, answer: Answer
+) -> ApprovalView:
+    """Submit an answer in whichever words it came; raises `Problem`, with the approval as it is."""
     try:
-        return await answering.decide(principal.workspace, _known(approval_id), answer)
+        return await answering.decide(principal.workspace, approval_id, answer)
     except Refused as refused:
         raise await _told(answering, principal, approval_id, refused) from refused
 
@@ -251,13 +255,6 @@ def _known(approval_id: str) -> str:
     return approval_id
 
 
-def _address(text: str, field: str) -> str:
-    try:
-        return email(text)
-    except NotAnAddress as error:
-        raise Invalid(f"{field}: {error}", pointer=f"/{field}") from error
-
-
 def idempotency_key(request: Request) -> str | None:
     """Return the header `Idempotency-Key`, if any; raises 422 for one that cannot be kept."""
     key = request.headers.get("idempotency-key")
@@ -268,23 +265,6 @@ def idempotency_key(request: Request) -> str | None:
 
 def _shown(view: ApprovalView, status: int = 200) -> Response:
     return Response(encode_view(view), status_code=status, media_type="application/json")
-
-
-def shows(description: str) -> dict[str, Any]:
-    """Return the documentation of an answer that is an approval."""
-    schema = {"$ref": "#/components/schemas/Approval"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def takes(
-    body: str, parameters: list[dict[str, Any]] | None = None, *, required: bool = True
-) -> dict[str, Any]:
-    """Return the documentation of a request body."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
-    extra: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
-    if parameters:
-        extra["parameters"] = parameters
-    return extra
 
 
 IDEMPOTENCY_KEY: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Keeps each ask once, and lets a newer one about a subject take the place of the older."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -88,12 +88,12 @@ class Asking:
         if command.about.subject is not None:
             return await self._keep_about(workspace, command, claim, revised=revised)
         try:
-            handled = await request(self._store, workspace, _order(command, claim))
+            return await self._place(workspace, command, [claim], None)
         except ClaimTaken:
-            if claim is None:
+            before = await self._asked_before(workspace, claim)
+            if before is None:
                 raise
-            return Asked(await self._asked_before(workspace, claim), created=False)
-        return Asked(view_of(workspace, handled.approval_id, handled.facts), created=True)
+            return before
 
     async def _keep_about(
         self, workspace: str, command: RequestApproval, claim: Claim | None, *, revised: bool
@@ -101,29 +101,25 @@ class Asking:
         """Keep an ask about a subject, in the place of what still waits about it."""
         key = _subject_key(command.about)
         for _ in range(ROUNDS):
-            if claim is not None and await self._claimed(workspace, claim):
-                return Asked(await self._asked_before(workspace, claim), created=False)
+            before = await self._asked_before(workspace, claim)
+            if before is not None:
+                return before
             latest = (await self._store.claimed(workspace, "subject", [key])).get(key)
-            if latest is None:
-                revision = command.about.revision
-                order = _order(command, claim, _subject_claim(command.about, key, 1, revision))
-                older_id = None
-            else:
+            round_, older_id = 1, None
+            if latest is not None:
                 facts = await self._facts(workspace, latest.approval_id)
                 pending = isinstance(fold(facts), Pending)
                 if _is_the_same(command.about, latest, pending=pending, revised=revised):
                     view = view_of(workspace, latest.approval_id, facts)
                     return Asked(view, created=False)
-                revision = command.about.revision if revised else str(latest.round + 1)
-                about = replace(command.about, revision=revision)
-                order = _order(
-                    replace(command, about=about),
-                    claim,
-                    _subject_claim(about, key, latest.round + 1, revision),
-                )
+                round_ = latest.round + 1
                 older_id = latest.approval_id if pending else None
+                if not revised:
+                    about = replace(command.about, revision=str(round_))
+                    command = replace(command, about=about)
+            subject = _subject_claim(command.about, key, round_)
             try:
-                return await self._place(workspace, order, older_id, revision)
+                return await self._place(workspace, command, [claim, subject], older_id)
             except (ClaimTaken, VersionConflict):
                 continue
         raise Unavailable(
@@ -131,48 +127,49 @@ class Asking:
         )
 
     async def _place(
-        self, workspace: str, order: Order, older_id: str | None, revision: str
+        self,
+        workspace: str,
+        command: RequestApproval,
+        claims: Sequence[Claim | None],
+        older_id: str | None,
     ) -> Asked:
-        command = order.command
-        if older_id is None or not isinstance(command, RequestApproval):
+        order = Order(
+            approval_id=new_approval_id(command.now),
+            command=command,
+            command_id=new_command_id(),
+            claims=tuple(claim for claim in claims if claim is not None),
+        )
+        if older_id is None:
             handled = await request(self._store, workspace, order)
         else:
             supersede = SupersedeApproval(
                 by=command.about.requester,
                 successor=order.approval_id,
-                revision=revision,
+                revision=command.about.revision,
                 now=command.now,
             )
             handled = await request_in_place_of(self._store, workspace, order, older_id, supersede)
         return Asked(view_of(workspace, handled.approval_id, handled.facts), created=True)
 
-    async def _claimed(self, workspace: str, claim: Claim) -> bool:
-        return claim.key in await self._store.claimed(workspace, claim.kind, [claim.key])
-
-    async def _asked_before(self, workspace: str, claim: Claim) -> ApprovalView:
-        named = (await self._store.claimed(workspace, "idempotency", [claim.key]))[claim.key]
+    async def _asked_before(self, workspace: str, claim: Claim | None) -> Asked | None:
+        """Return what was asked with a key before, if anything; raises 422 for another body."""
+        if claim is None:
+            return None
+        named = (await self._store.claimed(workspace, claim.kind, [claim.key])).get(claim.key)
+        if named is None:
+            return None
         if named.fingerprint != claim.fingerprint:
             raise Problem(
                 422,
                 "idempotency_key_reused",
                 "This Idempotency-Key was used with another body. Use a new key for a new ask.",
             )
-        return view_of(
-            workspace, named.approval_id, await self._facts(workspace, named.approval_id)
-        )
+        facts = await self._facts(workspace, named.approval_id)
+        return Asked(view_of(workspace, named.approval_id, facts), created=False)
 
     async def _facts(self, workspace: str, approval_id: str) -> list[ApprovalEvent]:
         stream = (await self._store.read(workspace, [approval_id]))[approval_id]
         return [recorded.event for recorded in stream]
-
-
-def _order(command: RequestApproval, *claims: Claim | None) -> Order:
-    return Order(
-        approval_id=new_approval_id(command.now),
-        command=command,
-        command_id=new_command_id(),
-        claims=tuple(claim for claim in claims if claim is not None),
-    )
 
 
 def _subject_key(about: Subject) -> str:
@@ -180,8 +177,8 @@ def _subject_key(about: Subject) -> str:
     return f"{about.type}\n{about.subject}"
 
 
-def _subject_claim(about: Subject, key: str, round_: int, revision: str) -> Claim:
-    fingerprint = f"{about.payload_digest} {revision}"
+def _subject_claim(about: Subject, key: str, round_: int) -> Claim:
+    fingerprint = f"{about.payload_digest} {about.revision}"
     return Claim(kind="subject", key=key, round=round_, fingerprint=fingerprint)
 
 

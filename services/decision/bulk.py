@@ -12,13 +12,12 @@ from events.store import Unavailable, VersionConflict
 from projections.approval_view import ApprovalView
 from services.decision.answering import Answering
 from services.decision.api import (
-    Authenticate,
     DecisionBody,
     answer_one,
     refuse_agents,
-    takes,
 )
-from services.web.app import problems, require
+from services.web.answers import json_answer, lists, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import read_json, read_json_body
 from services.web.calls import Call
 from services.web.keys import Principal
@@ -64,7 +63,10 @@ def bulk_router(answering: Answering, authenticate: Authenticate) -> APIRouter:
         description="Each answer is checked and kept by itself: none that fails stops another. "
         "The results come in the order of the answers, each with the status that it would have "
         "had alone, and the approval or the problem.",
-        responses={200: _RESULTS, **problems(413, 415, 422)},
+        responses={
+            200: lists("DecisionResult", "A result for each answer, in their order.", cursor=None),
+            **problems(413, 415, 422),
+        },
         openapi_extra=takes("DecisionsBody"),
     )
     async def decisions(request: Request, principal: Principal = caller) -> Response:
@@ -72,7 +74,7 @@ def bulk_router(answering: Answering, authenticate: Authenticate) -> APIRouter:
         refuse_agents(principal)
         body = read_json(await read_json_body(request), _bodies)
         results = await _all(answering, principal, body.decisions)
-        return Response(msgspec.json.encode({"data": results}), media_type="application/json")
+        return json_answer({"data": results})
 
     return router
 
@@ -113,22 +115,3 @@ async def _one(answering: Answering, principal: Principal, decision: DecisionOf)
 def _failed(decision: DecisionOf, problem: Problem) -> DecisionResult:
     document: Mapping[str, Any] = document_of(problem)
     return DecisionResult(decision.approval_id, problem.status, None, dict(document))
-
-
-_RESULTS: dict[str, Any] = {
-    "description": "A result for each answer, in their order.",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["data"],
-                "properties": {
-                    "data": {
-                        "type": "array",
-                        "items": {"$ref": "#/components/schemas/DecisionResult"},
-                    }
-                },
-            }
-        }
-    },
-}

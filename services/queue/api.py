@@ -1,8 +1,8 @@
 """The calls that read: what waits for whom, one approval, its history, and what changes."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,17 +12,14 @@ from projections.approval_view import Status, decode_view
 from projections.queries import MOST, PAGE, BadCursor, Docs, Filters, Queries
 from services.queue.streams import HEARTBEAT_S, LASTS_S, MEDIA_TYPE, Streams
 from services.queue.waits import Waits
-from services.web.app import problems, require
-from services.web.bodies import plain
-from services.web.calls import Call
-from services.web.emails import NotAnAddress, email
+from services.web.answers import JSON, lists, shows
+from services.web.app import Authenticate, problems, require
+from services.web.bodies import address, plain
+from services.web.calls import Call, refuse_others
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
 
-Authenticate = Callable[[Request], Awaitable[Principal]]
-
 LONGEST_WAIT_S = 60
-JSON = "application/json"
 
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Text = Annotated[str | None, Query(max_length=254)]
@@ -49,7 +46,7 @@ def queue_router(
     @router.get(
         "/approvals",
         summary="List approvals, newest first",
-        responses={200: _lists("Approval"), **problems(422)},
+        responses={200: lists("Approval"), **problems(422)},
         response_class=Response,
     )
     async def approvals(
@@ -67,7 +64,7 @@ def queue_router(
         cursor: Cursor = None,
     ) -> Response:
         require(principal, "approvals:read")
-        _refuse_others(request, *Filters.__slots__, "limit", "cursor")
+        refuse_others(request, *Filters.__slots__, "limit", "cursor")
         filters = Filters(
             status=status,
             approver=_address(approver, "approver"),
@@ -84,7 +81,7 @@ def queue_router(
     @router.get(
         "/queue",
         summary="Which approvals do I still need to complete?",
-        responses={200: _lists("QueuedApproval", counted=True), **problems(422)},
+        responses={200: lists("QueuedApproval", counted=True), **problems(422)},
         response_class=Response,
     )
     async def queue(
@@ -96,7 +93,7 @@ def queue_router(
         cursor: Cursor = None,
     ) -> Response:
         require(principal, "approvals:read")
-        _refuse_others(request, "approver", "limit", "cursor")
+        refuse_others(request, "approver", "limit", "cursor")
         whose = _address(approver, "approver") or principal.email
         docs = await _page(queries.queue(principal.workspace, whose, limit=limit, cursor=cursor))
         return _json(
@@ -107,7 +104,7 @@ def queue_router(
     @router.get(
         "/approvals/{approval_id}",
         summary="One approval, as of now",
-        responses={200: _one(), **problems(404)},
+        responses={200: shows("Approval", "The approval."), **problems(404)},
         response_class=Response,
     )
     async def approval(approval_id: str, principal: Principal = caller) -> Response:
@@ -117,7 +114,7 @@ def queue_router(
     @router.get(
         "/approvals/{approval_id}/history",
         summary="Its events, oldest first",
-        responses={200: _lists("HistoryEntry", paged=False), **problems(404)},
+        responses={200: lists("HistoryEntry", cursor=None), **problems(404)},
         response_class=Response,
     )
     async def history(approval_id: str, principal: Principal = caller) -> Response:
@@ -130,7 +127,7 @@ def queue_router(
     @router.get(
         "/approvals/{approval_id}/links",
         summary="Its linked items",
-        responses={200: _lists("Link", paged=False), **problems(404)},
+        responses={200: lists("Link", cursor=None), **problems(404)},
         response_class=Response,
     )
     async def links(approval_id: str, principal: Principal = caller) -> Response:
@@ -141,7 +138,7 @@ def queue_router(
     @router.get(
         "/approvals/{approval_id}/wait",
         summary="Wait until it is final",
-        responses={200: _one(), **problems(404, 422)},
+        responses={200: shows("Approval", "The approval."), **problems(404, 422)},
         response_class=Response,
     )
     async def wait(
@@ -152,7 +149,7 @@ def queue_router(
         timeout: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S)] = 30,
     ) -> Response:
         require(principal, "approvals:read")
-        _refuse_others(request, "timeout")
+        refuse_others(request, "timeout")
         possible = _possible(approval_id)
         doc = await waits.final(principal.workspace, possible, timeout, request.receive)
         if doc is None:
@@ -192,17 +189,6 @@ async def _page(page: Awaitable[Docs]) -> Docs:
         raise Invalid(f"cursor: {error}", pointer="/cursor") from error
 
 
-def _refuse_others(request: Request, *known: str) -> None:
-    """Raise 422 for a parameter that is not known: a filter misspelt would show too much."""
-    for name in request.query_params:
-        if name not in known:
-            shown = name[:100]
-            raise Invalid(
-                f"{shown}: there is no such parameter; there is {', '.join(known)}.",
-                pointer=f"/{shown}",
-            )
-
-
 def _possible(approval_id: str) -> str:
     if "\0" in approval_id or not approval_id.isascii():
         raise _not_found()
@@ -214,12 +200,7 @@ def _not_found() -> Problem:
 
 
 def _address(text: str | None, field: str) -> str | None:
-    if text is None:
-        return None
-    try:
-        return email(text)
-    except NotAnAddress as error:
-        raise Invalid(f"{field}: {error}", pointer=f"/{field}") from error
+    return address(text, field) if text is not None else None
 
 
 def _plain(text: str | None, field: str) -> str | None:
@@ -228,30 +209,3 @@ def _plain(text: str | None, field: str) -> str | None:
 
 def _json(body: str | bytes) -> Response:
     return Response(body, media_type=JSON)
-
-
-def _one() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Approval"}
-    return {"description": "The approval.", "content": {JSON: {"schema": schema}}}
-
-
-def _lists(schema: str, *, paged: bool = True, counted: bool = False) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "data": {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}}
-    }
-    if paged:
-        properties["next_cursor"] = {"type": ["string", "null"]}
-    if counted:
-        properties["count"] = {"type": "integer"}
-    return {
-        "description": "A list.",
-        "content": {
-            JSON: {
-                "schema": {
-                    "type": "object",
-                    "required": list(properties),
-                    "properties": properties,
-                }
-            }
-        },
-    }

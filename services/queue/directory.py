@@ -1,21 +1,19 @@
 """The calls that tell a caller who it is, and which approval types there are."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.approval_types import ApprovalType, ApprovalTypes
-from services.web.app import problems, require
+from services.web.answers import json_answer, lists, shows
+from services.web.app import Authenticate, problems, require
 from services.web.calls import Call
 from services.web.keys import Principal
 from services.web.problems import Problem
 
-JSON = "application/json"
-
-Authenticate = Callable[[Request], Awaitable[Principal]]
+ASKED_FOR = "What is asked for."
 
 
 class Me(msgspec.Struct):
@@ -55,11 +53,11 @@ def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRou
     @router.get(
         "/me",
         summary="Who am I, and what may I?",
-        responses={200: _shows({"$ref": "#/components/schemas/Me"}), **problems()},
+        responses={200: shows("Me", ASKED_FOR), **problems()},
         response_class=Response,
     )
     async def me(principal: Principal = caller) -> Response:
-        return _json(
+        return json_answer(
             Me(
                 workspace=principal.workspace,
                 principal=principal.email,
@@ -72,17 +70,19 @@ def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRou
     @router.get(
         "/types",
         summary="The approval types, by name",
-        responses={200: _shows(_LIST), **problems()},
+        responses={200: lists("TypeView", ASKED_FOR, cursor=None), **problems()},
         response_class=Response,
     )
     async def every_type(principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
-        return _json({"data": [_view(one) for one in types.within(principal.workspace).listed()]})
+        return json_answer(
+            {"data": [_view(one) for one in types.within(principal.workspace).listed()]}
+        )
 
     @router.get(
         "/types/{name}",
         summary="One approval type",
-        responses={200: _shows({"$ref": "#/components/schemas/TypeView"}), **problems(404)},
+        responses={200: shows("TypeView", ASKED_FOR), **problems(404)},
         response_class=Response,
     )
     async def one_type(name: str, principal: Principal = caller) -> Response:
@@ -90,7 +90,7 @@ def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRou
         found = types.within(principal.workspace).find(name)
         if found is None:
             raise Problem(404, "not_found", "There is no such approval type: see GET /v1/types.")
-        return _json(_view(found))
+        return json_answer(_view(found))
 
     return router
 
@@ -108,18 +108,3 @@ def _view(one: ApprovalType) -> TypeView:
         editable=one.editable,
         decide_over_mcp=one.decide_over_mcp,
     )
-
-
-_LIST: dict[str, Any] = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/TypeView"}}},
-}
-
-
-def _shows(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": "What is asked for.", "content": {JSON: {"schema": schema}}}
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type=JSON)

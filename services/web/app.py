@@ -120,7 +120,11 @@ async def _answer_unexpected(request: Request, error: Exception) -> Response:
     )
 
 
-def authenticated(keys: Keys) -> Callable[[Request], Awaitable[Principal]]:
+Authenticate = Callable[[Request], Awaitable[Principal]]
+"""Finds out who calls; raises 401."""
+
+
+def authenticated(keys: Keys) -> Authenticate:
     """Return what finds out who calls; raises 401."""
 
     async def authenticate(request: Request) -> Principal:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from services.web.emails import NotAnAddress, email
 from services.web.problems import Invalid, Problem
 
 MAX_BODY = 256 * 1024
@@ -126,3 +127,11 @@ def plain(value: str, field: str) -> str:
 def as_json(value: Any) -> bytes:
     """Return a value's JSON."""
     return msgspec.json.encode(value)
+
+
+def address(text: str, field: str) -> str:
+    """Return an e-mail address in lower case; raises 422 for a text that is none."""
+    try:
+        return email(text)
+    except NotAnAddress as error:
+        raise Invalid(f"{field}: {error}", pointer=f"/{field}") from error

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
 
+from services.web.problems import Invalid
+
 
 class Call(APIRoute):
     """A route whose endpoint takes the request, who calls, parts of the path, and a query.
@@ -52,3 +54,14 @@ def _answers(
         return response
 
     return answer
+
+
+def refuse_others(request: Request, *known: str) -> None:
+    """Raise 422 for a parameter that is not known: a filter misspelt would show too much."""
+    for name in request.query_params:
+        if name not in known:
+            shown = name[:100]
+            raise Invalid(
+                f"{shown}: there is no such parameter; there is {', '.join(known)}.",
+                pointer=f"/{shown}",
+            )

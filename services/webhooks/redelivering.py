@@ -1,6 +1,6 @@
 """The calls about what was delivered: look at the attempts, enable again, replay."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,22 +8,18 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.web.app import problems, require
+from services.web.answers import json_answer, lists, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import plain, read_json, read_json_body
-from services.web.calls import Call
+from services.web.calls import Call, refuse_others
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
 from services.webhooks.answers import (
     MOST_ROWS,
     PAGE,
     SCOPE,
-    answer,
     found,
-    lists,
     possible,
-    refuse_others,
-    shows,
-    takes,
     there,
 )
 from services.webhooks.deliveries import State
@@ -34,7 +30,6 @@ from services.webhooks.shapes import ReplayBody, ReplayedView
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
-Authenticate = Callable[[Request], Awaitable[Principal]]
 
 _replays = msgspec.json.Decoder(ReplayBody)
 
@@ -55,7 +50,7 @@ def deliveries_router(
     )
     async def enable(webhook_id: str, principal: Principal = caller) -> Response:
         require(principal, SCOPE)
-        return answer(there(await registry.enable(principal.workspace, possible(webhook_id))))
+        return json_answer(there(await registry.enable(principal.workspace, possible(webhook_id))))
 
     @router.get(
         "/{webhook_id}/deliveries",
@@ -78,7 +73,7 @@ def deliveries_router(
         page, more = await registry.deliveries(
             principal.workspace, view.id, state=state, limit=limit, cursor=cursor
         )
-        return answer({"data": page, "next_cursor": more})
+        return json_answer({"data": page, "next_cursor": more})
 
     @router.post(
         "/{webhook_id}/replay",
@@ -108,7 +103,7 @@ def deliveries_router(
             replayed = await replays.between(principal.workspace, view, since, until, cursor)
         wake()
         more = None if replayed.cursor is None else str(replayed.cursor)
-        return answer(ReplayedView(replayed=replayed.count, next_cursor=more))
+        return json_answer(ReplayedView(replayed=replayed.count, next_cursor=more))
 
     return router
 

@@ -1,29 +1,24 @@
 """The calls about webhooks themselves: subscribe, look, change, rotate, unsubscribe."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.web.app import problems, require
-from services.web.bodies import plain, read_json, read_json_body
-from services.web.calls import Call
-from services.web.emails import NotAnAddress, email
+from services.web.answers import json_answer, lists, shows, takes
+from services.web.app import Authenticate, problems, require
+from services.web.bodies import address, plain, read_json, read_json_body
+from services.web.calls import Call, refuse_others
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
 from services.webhooks.answers import (
     MOST_ROWS,
     PAGE,
     SCOPE,
-    answer,
     found,
-    lists,
     not_found,
-    refuse_others,
-    shows,
-    takes,
     there,
 )
 from services.webhooks.endpoints import Kind
@@ -39,7 +34,6 @@ from services.webhooks.shapes import (
 )
 from services.webhooks.signing import BadSecret, check_secret, new_secret
 
-Authenticate = Callable[[Request], Awaitable[Principal]]
 CheckUrl = Callable[[str], None]
 """Raises `NotAllowedUrl` for a URL that may not be called."""
 
@@ -86,7 +80,7 @@ def subscriptions_router(
                 "too_many_webhooks",
                 f"A workspace has at most {MOST} webhooks. Remove one that nobody needs.",
             )
-        return answer(made, 201)
+        return json_answer(made, 201)
 
     @router.get(
         "",
@@ -110,7 +104,7 @@ def subscriptions_router(
             page, more = await registry.list(principal.workspace, kind, limit=limit, cursor=cursor)
         except BadCursor as error:
             raise Invalid(f"cursor: {error}", pointer="/cursor") from error
-        return answer({"data": page, "next_cursor": more})
+        return json_answer({"data": page, "next_cursor": more})
 
     @router.post(
         "/callback-secret",
@@ -126,7 +120,7 @@ def subscriptions_router(
         require(principal, SCOPE)
         secret = _secret(read_json(await read_json_body(request) or b"{}", _secrets).secret)
         await registry.rotate_callback_secret(principal.workspace, secret)
-        return answer(CallbackSecretView(secret=secret))
+        return json_answer(CallbackSecretView(secret=secret))
 
     @router.get(
         "/{webhook_id}",
@@ -136,7 +130,7 @@ def subscriptions_router(
     )
     async def webhook(webhook_id: str, principal: Principal = caller) -> Response:
         require(principal, SCOPE)
-        return answer(await found(registry, principal, webhook_id))
+        return json_answer(await found(registry, principal, webhook_id))
 
     @router.patch(
         "/{webhook_id}",
@@ -161,7 +155,7 @@ def subscriptions_router(
             view.requester = _address(body.requester)
         if body.description is not msgspec.UNSET:
             view.description = plain(body.description, "description")
-        return answer(there(await registry.change(principal.workspace, view)))
+        return json_answer(there(await registry.change(principal.workspace, view)))
 
     @router.delete(
         "/{webhook_id}",
@@ -177,7 +171,7 @@ def subscriptions_router(
         view = await _subscription(registry, principal, webhook_id)
         if not await registry.remove(principal.workspace, view.id):
             raise not_found()
-        return answer(view)
+        return json_answer(view)
 
     @router.post(
         "/{webhook_id}/rotate-secret",
@@ -193,7 +187,7 @@ def subscriptions_router(
         require(principal, SCOPE)
         secret = _secret(read_json(await read_json_body(request) or b"{}", _secrets).secret)
         view = await _subscription(registry, principal, webhook_id)
-        return answer(there(await registry.rotate(principal.workspace, view.id, secret)))
+        return json_answer(there(await registry.rotate(principal.workspace, view.id, secret)))
 
     return router
 
@@ -229,9 +223,4 @@ def _allowed(url: str, check_url: CheckUrl) -> str:
 
 
 def _address(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        return email(text)
-    except NotAnAddress as error:
-        raise Invalid(f"requester: {error}", pointer="/requester") from error
+    return address(text, "requester") if text is not None else None

@@ -6,8 +6,9 @@ from fastapi import APIRouter
 
 from events.store.database import Database
 from services.decision.dialects import checkpoints, companies, executions, hires, issues, operator
-from services.decision.dialects.native import Authenticate, Native
+from services.decision.dialects.native import Native
 from services.decision.dialects.records import Records
+from services.web.app import Authenticate
 
 _EACH = (operator, executions, checkpoints, companies, hires, issues)
 

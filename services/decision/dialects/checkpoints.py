@@ -10,23 +10,19 @@ from starlette.responses import Response
 
 from events.approval import Json
 from projections.approval_view import ApprovalView, Status
-from services.decision.api import refuse_agents, takes
+from services.decision.api import refuse_agents
 from services.decision.dialects.executions import TYPE
 from services.decision.dialects.native import (
-    Authenticate,
     Cursor,
     Limit,
     Native,
     effective,
-    lists,
-    refuse_others,
-    shown,
-    tells,
 )
 from services.decision.request_body import Text
-from services.web.app import problems, require
+from services.web.answers import json_answer, lists, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import read_json, read_json_body
-from services.web.calls import Call
+from services.web.calls import Call, refuse_others
 from services.web.keys import Principal
 
 
@@ -69,7 +65,7 @@ def checkpoints_router(native: Native, authenticate: Authenticate) -> APIRouter:
         "/approvals",
         summary="List approvals, newest first",
         responses={
-            200: lists("CheckpointApproval", "A page of them.", "next_cursor"),
+            200: lists("CheckpointApproval", "A page of them."),
             **problems(422),
         },
         response_class=Response,
@@ -85,24 +81,24 @@ def checkpoints_router(native: Native, authenticate: Authenticate) -> APIRouter:
         require(principal, "approvals:read")
         refuse_others(request, "status", "limit", "cursor")
         views, following = await native.page(principal, status=status, limit=limit, cursor=cursor)
-        return shown({"data": [_approval(view) for view in views], "next_cursor": following})
+        return json_answer({"data": [_approval(view) for view in views], "next_cursor": following})
 
     @router.get(
         "/approvals/{approval_id}",
         summary="One approval, as of now",
-        responses={200: tells("CheckpointApproval", "The approval."), **problems(404)},
+        responses={200: shows("CheckpointApproval", "The approval."), **problems(404)},
         response_class=Response,
     )
     async def approval(approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
-        return shown(_approval(await native.view(principal, approval_id)))
+        return json_answer(_approval(await native.view(principal, approval_id)))
 
     @router.post(
         "/approvals/{approval_id}/decide",
         summary="Decide",
         responses={
-            200: tells("CheckpointApproval", "Final."),
-            202: tells("CheckpointApproval", "The answer is safe and on its way to the source."),
+            200: shows("CheckpointApproval", "Final."),
+            202: shows("CheckpointApproval", "The answer is safe and on its way to the source."),
             **problems(404, 409, 413, 415, 422),
         },
         openapi_extra=takes("DecideBody"),
@@ -112,7 +108,7 @@ def checkpoints_router(native: Native, authenticate: Authenticate) -> APIRouter:
         refuse_agents(principal)
         body = read_json(await read_json_body(request), _decisions)
         view = await native.decide(principal, approval_id, body.decision, body.reason)
-        return shown(_approval(view), 202 if view.status == "deciding" else 200)
+        return json_answer(_approval(view), 202 if view.status == "deciding" else 200)
 
     return router
 

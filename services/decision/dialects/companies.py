@@ -10,24 +10,21 @@ from starlette.responses import Response
 
 from events.approval import Json
 from projections.approval_view import ApprovalView, Status
-from services.decision.api import IDEMPOTENCY_KEY, idempotency_key, takes
+from services.decision.api import IDEMPOTENCY_KEY, idempotency_key
 from services.decision.dialects.native import (
-    Authenticate,
     Cursor,
     Limit,
     Native,
+    effective,
     in_words,
     keyed,
-    lists,
-    refuse_others,
-    shown,
-    tells,
 )
 from services.decision.dialects.records import Records
 from services.decision.request_body import MAX_APPROVERS, ApprovalBody, LinkBody, Name, Text
-from services.web.app import problems, require
+from services.web.answers import json_answer, lists, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import plain, read_json, read_json_body
-from services.web.calls import Call
+from services.web.calls import Call, refuse_others
 from services.web.keys import Principal
 from services.web.problems import Problem
 
@@ -98,8 +95,8 @@ def companies_router(native: Native, records: Records, authenticate: Authenticat
         status_code=201,
         summary="Ask the board",
         responses={
-            201: tells("CompanyApproval", "Asked; the ask is durable."),
-            200: tells("CompanyApproval", "The same key and body again."),
+            201: shows("CompanyApproval", "Asked; the ask is durable."),
+            200: shows("CompanyApproval", "The same key and body again."),
             **problems(404, 413, 415, 422),
         },
         openapi_extra=takes("CompanyApprovalBody", [IDEMPOTENCY_KEY]),
@@ -128,13 +125,13 @@ def companies_router(native: Native, records: Records, authenticate: Authenticat
             words=APPROVAL_WORDS,
         )
         await records.link_issues(principal.workspace, issues, asked.view.id)
-        return shown(company_approval(asked.view), 201 if asked.created else 200)
+        return json_answer(company_approval(asked.view), 201 if asked.created else 200)
 
     @router.get(
         "/companies/{company_id}/approvals",
         summary="List a company's approvals, newest first",
         responses={
-            200: lists("CompanyApproval", "A page of them.", "nextCursor"),
+            200: lists("CompanyApproval", "A page of them.", cursor="nextCursor"),
             **problems(404, 422),
         },
         response_class=Response,
@@ -152,29 +149,31 @@ def companies_router(native: Native, records: Records, authenticate: Authenticat
         own_company(principal, company_id)
         refuse_others(request, "status", "limit", "cursor")
         views, following = await native.page(principal, status=status, limit=limit, cursor=cursor)
-        return shown({"data": [company_approval(view) for view in views], "nextCursor": following})
+        return json_answer(
+            {"data": [company_approval(view) for view in views], "nextCursor": following}
+        )
 
     @router.get(
         "/approvals/{approval_id}",
         summary="One approval, as of now",
-        responses={200: tells("CompanyApproval", "The approval."), **problems(404)},
+        responses={200: shows("CompanyApproval", "The approval."), **problems(404)},
         response_class=Response,
     )
     async def approval(approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
-        return shown(company_approval(await native.view(principal, approval_id)))
+        return json_answer(company_approval(await native.view(principal, approval_id)))
 
     @router.get(
         "/approvals/{approval_id}/issues",
         summary="The issues that an approval belongs to",
-        responses={200: lists("LinkedIssue", "All of them.", ""), **problems(404)},
+        responses={200: lists("LinkedIssue", "All of them.", cursor=None), **problems(404)},
         response_class=Response,
     )
     async def issues(approval_id: str, principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
         view = await native.view(principal, approval_id)
         linked = [LinkedIssue(id=one.id, url=one.url) for one in view.links if one.kind == ISSUE]
-        return shown({"data": linked})
+        return json_answer({"data": linked})
 
     return router
 
@@ -205,7 +204,7 @@ def company_approval(view: ApprovalView) -> CompanyApproval:
         status=view.status,
         requested_by=view.requester.email,
         requested_by_agent_id=view.agent_id,
-        payload=view.payload if view.edited_payload is None else view.edited_payload,
+        payload=effective(view),
         payload_digest=(
             view.payload_digest if view.edited_payload is None else view.edited_payload_digest or ""
         ),

@@ -10,17 +10,14 @@ from starlette.responses import Response
 
 from events.approval import Json
 from projections.approval_view import Status
-from services.decision.api import IDEMPOTENCY_KEY, idempotency_key, takes
+from services.decision.api import IDEMPOTENCY_KEY, idempotency_key
 from services.decision.dialects.native import (
-    Authenticate,
     Native,
     effective,
     foreign,
     keyed,
     known,
     refuse_reuse,
-    shown,
-    tells,
 )
 from services.decision.dialects.records import Action, Key, Records, Version
 from services.decision.request_body import (
@@ -31,7 +28,8 @@ from services.decision.request_body import (
     Text,
     digest_of,
 )
-from services.web.app import problems, require
+from services.web.answers import json_answer, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import plain, read_json, read_json_body
 from services.web.calls import Call
 from services.web.emails import NotAnAddress, email
@@ -142,7 +140,7 @@ def executions_router(native: Native, records: Records, authenticate: Authentica
         "/agents/{agent_id}/versions",
         status_code=201,
         summary="Configure an agent: do its runs wait for a person?",
-        responses={201: tells("AgentVersion", "It holds from now on."), **problems(413, 415, 422)},
+        responses={201: shows("AgentVersion", "It holds from now on."), **problems(413, 415, 422)},
         openapi_extra=takes("AgentVersionBody"),
     )
     async def create_version(
@@ -174,15 +172,15 @@ def executions_router(native: Native, records: Records, authenticate: Authentica
             created_by=principal.email,
             created_at=created_at,
         )
-        return shown(made, 201)
+        return json_answer(made, 201)
 
     @router.post(
         "/agents/{agent_id}/executions",
         status_code=201,
         summary="Hand over what a run made; it waits where the agent's version says so",
         responses={
-            201: tells("Execution", "Kept: it is completed, or awaits approval."),
-            200: tells("Execution", "The same key and body again."),
+            201: shows("Execution", "Kept: it is completed, or awaits approval."),
+            200: shows("Execution", "The same key and body again."),
             **problems(404, 413, 415, 422),
         },
         openapi_extra=takes("ExecutionBody", [IDEMPOTENCY_KEY]),
@@ -198,7 +196,7 @@ def executions_router(native: Native, records: Records, authenticate: Authentica
             before = await records.action_of_key(principal.workspace, "execution", key)
             if before is not None:
                 refuse_reuse(before.fingerprint, key)
-                return shown(await _execution(native, principal, before))
+                return json_answer(await _execution(native, principal, before))
         version = await records.current_version(principal.workspace, agent_id)
         if version is None:
             raise Problem(
@@ -209,12 +207,12 @@ def executions_router(native: Native, records: Records, authenticate: Authentica
             )
         gate = _Gate(native, records, principal, agent_id, version)
         kept = await gate.keep(body, key)
-        return shown(await _execution(native, principal, kept), 201)
+        return json_answer(await _execution(native, principal, kept), 201)
 
     @router.get(
         "/executions/{execution_id}",
         summary="One execution, as of now",
-        responses={200: tells("Execution", "The execution."), **problems(404)},
+        responses={200: shows("Execution", "The execution."), **problems(404)},
         response_class=Response,
     )
     async def execution(execution_id: str, principal: Principal = caller) -> Response:
@@ -222,7 +220,7 @@ def executions_router(native: Native, records: Records, authenticate: Authentica
         kept = await records.action(principal.workspace, "execution", known(execution_id))
         if kept is None:
             raise Problem(404, "not_found", "There is no such execution.")
-        return shown(await _execution(native, principal, kept))
+        return json_answer(await _execution(native, principal, kept))
 
     return router
 

@@ -9,20 +9,18 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from projections.approval_view import ApprovalView, Status
-from services.decision.api import IDEMPOTENCY_KEY, idempotency_key, takes
+from services.decision.api import IDEMPOTENCY_KEY, idempotency_key
 from services.decision.dialects.companies import CompanyApproval, company_approval, own_company
 from services.decision.dialects.native import (
-    Authenticate,
     Native,
     keyed,
     known,
     refuse_reuse,
-    shown,
-    tells,
 )
 from services.decision.dialects.records import Action, Key, Records
 from services.decision.request_body import ApprovalBody, LinkBody, Name
-from services.web.app import problems, require
+from services.web.answers import json_answer, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import read_json, read_json_body
 from services.web.calls import Call
 from services.web.keys import Principal
@@ -96,8 +94,8 @@ def hires_router(native: Native, records: Records, authenticate: Authenticate) -
         status_code=201,
         summary="Hire an agent; the board is asked where there is a type hire_agent",
         responses={
-            201: tells("AgentHire", "The agent is there: active, or pending approval."),
-            200: tells("AgentHire", "The same key and body again."),
+            201: shows("AgentHire", "The agent is there: active, or pending approval."),
+            200: shows("AgentHire", "The same key and body again."),
             **problems(404, 413, 415, 422),
         },
         openapi_extra=takes("AgentHireBody", [IDEMPOTENCY_KEY]),
@@ -113,14 +111,14 @@ def hires_router(native: Native, records: Records, authenticate: Authenticate) -
             before = await records.action_of_key(principal.workspace, "hire", key)
             if before is not None:
                 refuse_reuse(before.fingerprint, key)
-                return shown(await _hired(native, principal, before))
+                return json_answer(await _hired(native, principal, before))
         kept = await _keep_hire(native, records, principal, body, key)
-        return shown(await _hired(native, principal, kept), 201)
+        return json_answer(await _hired(native, principal, kept), 201)
 
     @router.get(
         "/agents/{agent_id}",
         summary="One hired agent, as of now",
-        responses={200: tells("CompanyAgent", "The agent."), **problems(404)},
+        responses={200: shows("CompanyAgent", "The agent."), **problems(404)},
         response_class=Response,
     )
     async def agent(agent_id: str, principal: Principal = caller) -> Response:
@@ -128,7 +126,7 @@ def hires_router(native: Native, records: Records, authenticate: Authenticate) -
         kept = await records.action(principal.workspace, "hire", known(agent_id))
         if kept is None:
             raise Problem(404, "not_found", "No agent with this id was hired here.")
-        return shown((await _hired(native, principal, kept)).agent)
+        return json_answer((await _hired(native, principal, kept)).agent)
 
     return router
 

@@ -11,22 +11,20 @@ from starlette.responses import Response
 
 from events.approval import Json
 from projections.approval_view import ApprovalView, Status
-from services.decision.api import IDEMPOTENCY_KEY, idempotency_key, takes
+from services.decision.api import IDEMPOTENCY_KEY, idempotency_key
 from services.decision.asking import MAX_KEY
 from services.decision.dialects.companies import ISSUE, Addresses
 from services.decision.dialects.native import (
-    Authenticate,
     Native,
     foreign,
     in_words,
     keyed,
-    shown,
-    tells,
 )
 from services.decision.dialects.records import Records
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import ApprovalBody, LinkBody, Name, Text
-from services.web.app import problems, require
+from services.web.answers import json_answer, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import plain, read_json, read_json_body
 from services.web.calls import Call
 from services.web.keys import Principal
@@ -129,8 +127,8 @@ def issues_router(native: Native, records: Records, authenticate: Authenticate) 
         status_code=201,
         summary="Ask for a confirmation in an issue's thread",
         responses={
-            201: tells("Interaction", "Asked; the ask is durable."),
-            200: tells("Interaction", "The same key and body, or what waits already, again."),
+            201: shows("Interaction", "Asked; the ask is durable."),
+            200: shows("Interaction", "The same key and body, or what waits already, again."),
             **problems(409, 413, 415, 422),
         },
         openapi_extra=takes("InteractionBody", [IDEMPOTENCY_KEY]),
@@ -150,12 +148,12 @@ def issues_router(native: Native, records: Records, authenticate: Authenticate) 
             words=WORDS,
         )
         await records.link_issues(principal.workspace, [issue_id], asked.view.id)
-        return shown(_interaction(asked.view), 201 if asked.created else 200)
+        return json_answer(_interaction(asked.view), 201 if asked.created else 200)
 
     @router.get(
         "/{issue_id}/interactions/{interaction_id}",
         summary="One confirmation, as of now",
-        responses={200: tells("Interaction", "The confirmation."), **problems(404, 422)},
+        responses={200: shows("Interaction", "The confirmation."), **problems(404, 422)},
         response_class=Response,
     )
     async def interaction(
@@ -166,14 +164,14 @@ def issues_router(native: Native, records: Records, authenticate: Authenticate) 
         view = await native.view(principal, interaction_id)
         if view.type != KIND or _issue_of(view) != issue_id:
             raise Problem(404, "not_found", "This issue has no such confirmation.")
-        return shown(_interaction(view))
+        return json_answer(_interaction(view))
 
     @router.post(
         "/{issue_id}/comments",
         status_code=201,
         summary="Comment on an issue; a person's comment ends the confirmations that want it so",
         responses={
-            201: tells("IssueComment", "It stands in the history of the issue's approvals."),
+            201: shows("IssueComment", "It stands in the history of the issue's approvals."),
             **problems(404, 413, 415, 422),
         },
         openapi_extra=takes("IssueCommentBody", [IDEMPOTENCY_KEY]),
@@ -206,7 +204,7 @@ def issues_router(native: Native, records: Records, authenticate: Authenticate) 
             approval_ids=[view.id for view in said],
             superseded_ids=[view.id for view in said if _ended_by(view, principal)],
         )
-        return shown(told, 201)
+        return json_answer(told, 201)
 
     return router
 

@@ -1,21 +1,19 @@
 """Where every dialect meets the native commands: it has words of its own, and no rule."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Query, Request
-from starlette.responses import Response
+from fastapi import Query
 
 from events.approval import Person
-from events.decider import Refused
 from projections.approval_view import ApprovalView, Status
 from projections.queries import MOST, BadCursor, Filters, Queries
 from services.approval_types import ApprovalTypes
 from services.decision.answering import ANSWERS, Answer, Answering
-from services.decision.api import STATUS_OF
+from services.decision.api import submit
 from services.decision.asking import Asked, Asking, fingerprint
 from services.decision.dialects.records import Key
 from services.decision.identifiers import new_approval_id
@@ -26,9 +24,7 @@ from services.web.problems import Invalid, Problem
 
 KSUID_CHARS = 27
 MAX_ID = 200
-JSON = "application/json"
 
-Authenticate = Callable[[Request], Awaitable[Principal]]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 
@@ -95,15 +91,7 @@ class Native:
             via=None,
             revision=None,
         )
-        try:
-            return await self.answering.decide(principal.workspace, known(approval_id), answer)
-        except Refused as refused:
-            if refused.code == "not_found":
-                raise Problem(404, "not_found", str(refused)) from refused
-            view = await self.answering.current(principal.workspace, approval_id)
-            raise Problem(
-                STATUS_OF[refused.code], refused.code, str(refused), approval=view
-            ) from refused
+        return await submit(self.answering, principal, known(approval_id), answer)
 
     async def comment(
         self, principal: Principal, approval_id: str, text: str, comment_id: str
@@ -199,17 +187,6 @@ def foreign(identifier: str, field: str) -> str:
     return plain(identifier, field)
 
 
-def refuse_others(request: Request, *names: str) -> None:
-    """Raise 422 for a parameter that is not known: a filter misspelt would show too much."""
-    for name in request.query_params:
-        if name not in names:
-            shown = name[:100]
-            raise Invalid(
-                f"{shown}: there is no such parameter; there is {', '.join(names)}.",
-                pointer=f"/{shown}",
-            )
-
-
 def in_words(name: str) -> str:
     """Return `bulk_send` as `Bulk Send`."""
     return " ".join(part.capitalize() for part in name.replace("-", "_").split("_") if part) or name
@@ -218,25 +195,3 @@ def in_words(name: str) -> str:
 def effective(view: ApprovalView) -> Any:
     """Return the payload that holds: the one that was approved, if an approver edited it."""
     return view.payload if view.edited_payload is None else view.edited_payload
-
-
-def shown(shape: msgspec.Struct | Mapping[str, Any], status: int = 200) -> Response:
-    """Return an answer as JSON."""
-    return Response(msgspec.json.encode(shape), status_code=status, media_type=JSON)
-
-
-def tells(schema: str, description: str) -> dict[str, Any]:
-    """Return the documentation of an answer."""
-    reference = {"$ref": f"#/components/schemas/{schema}"}
-    return {"description": description, "content": {JSON: {"schema": reference}}}
-
-
-def lists(schema: str, description: str, more: str) -> dict[str, Any]:
-    """Return the documentation of a page; `more` is what the cursor of the next one is called."""
-    properties: dict[str, Any] = {
-        "data": {"type": "array", "items": {"$ref": f"#/components/schemas/{schema}"}},
-    }
-    if more:
-        properties[more] = {"type": ["string", "null"]}
-    content = {"type": "object", "required": list(properties), "properties": properties}
-    return {"description": description, "content": {JSON: {"schema": content}}}

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from events.approval import Json, Urgency
 from projections.approval_view import ApprovalView, Status
-from services.decision.api import IDEMPOTENCY_KEY, idempotency_key, takes
-from services.decision.dialects.native import Authenticate, Native, in_words, keyed, shown, tells
+from services.decision.api import IDEMPOTENCY_KEY, idempotency_key
+from services.decision.dialects.native import Native, in_words, keyed
 from services.decision.request_body import MAX_APPROVERS, ApprovalBody, Name, Seconds, Text, Url
-from services.web.app import problems, require
+from services.web.answers import json_answer, shows, takes
+from services.web.app import Authenticate, problems, require
 from services.web.bodies import read_json, read_json_body
 from services.web.calls import Call
 from services.web.keys import Principal
@@ -88,8 +89,8 @@ def operator_router(native: Native, authenticate: Authenticate) -> APIRouter:
         status_code=201,
         summary="Ask the operator for an approval",
         responses={
-            201: tells("OperatorRequest", "Asked; the ask is durable."),
-            200: tells("OperatorRequest", "The same key and body again."),
+            201: shows("OperatorRequest", "Asked; the ask is durable."),
+            200: shows("OperatorRequest", "The same key and body again."),
             **problems(413, 415, 422),
         },
         openapi_extra=takes("NotifyOperatorBody", [IDEMPOTENCY_KEY]),
@@ -106,7 +107,7 @@ def operator_router(native: Native, authenticate: Authenticate) -> APIRouter:
             words=WORDS,
             callback_dialect=DIALECT,
         )
-        return shown(_request(asked.view), 201 if asked.created else 200)
+        return json_answer(_request(asked.view), 201 if asked.created else 200)
 
     return router
 
