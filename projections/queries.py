@@ -1,7 +1,5 @@
 """What readers may ask of the read models, each within one workspace."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +12,10 @@ from events.store.database import Database
 from events.store.named_sql import statements
 from projections.approval_history import actor, summary
 from projections.approval_view import OPEN, ApprovalView, decode_view, encode_view, evolve_view
+from projections.cursors import BadCursor, cursor_of, place_of
 
 PAGE = 50
 MOST = 200
-
-
-class BadCursor(ValueError):
-    """The cursor is none that we gave: begin again without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ class Queries:
         if filters.acknowledged is not None:
             conditions.append(_HEARD[filters.acknowledged])
         if cursor is not None:
-            (before,) = _place(cursor, 1)
+            (before,) = place_of(cursor, 1)
             arguments.append(before)
             conditions.append(f"l.approval_id < ${len(arguments)}")
         # Fragments of ours and numbers of parameters: nothing that a caller wrote gets in here.
@@ -125,14 +120,14 @@ class Queries:
             row = await connection.fetchrow(query, *arguments)
         if row is None or not row["rows"]:
             return Docs("", 0, None)
-        more = _cursor(row["last_id"]) if row["rows"] == limit else None
+        more = cursor_of(row["last_id"]) if row["rows"] == limit else None
         return Docs(row["docs"], row["rows"], more)
 
     async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
         """Return what waits for an approver, most urgent first, then oldest; raises `BadCursor`."""
-        urgency, approval_id = _place(cursor, 2) if cursor is not None else ("-1", "")
+        urgency, approval_id = place_of(cursor, 2) if cursor is not None else ("-1", "")
         if urgency != "-1" and not (len(urgency) == 1 and urgency.isdigit()):
-            raise BadCursor("This cursor is none that we gave. Begin again without one.")
+            raise BadCursor
         async with self._database.workspace(workspace) as connection:
             row = await connection.fetchrow(
                 self._sql["queue"], workspace, approver, int(urgency), approval_id, limit
@@ -141,7 +136,7 @@ class Queries:
             return Docs("", 0, None)
         more = None
         if row["rows"] == limit:
-            more = _cursor(str(row["last_urgency"]), row["last_id"])
+            more = cursor_of(str(row["last_urgency"]), row["last_id"])
         return Docs(row["docs"] or "", row["rows"], more, row["waiting"])
 
     async def approval(self, workspace: str, approval_id: str) -> str | None:
@@ -305,19 +300,3 @@ class Changes:
             raise TypeError("an aggregate gives one row")
         pairs = zip(row["workspaces"] or (), row["approval_ids"] or (), strict=True)
         return Ended(row["until"], tuple(pairs))
-
-
-def _cursor(*place: str) -> str:
-    return base64.urlsafe_b64encode("\n".join(place).encode()).decode().rstrip("=")
-
-
-def _place(cursor: str, parts: int) -> list[str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        place = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
-        found = place.decode("ascii").split("\n")
-    except (binascii.Error, UnicodeError) as error:
-        raise BadCursor("This cursor is none that we gave. Begin again without one.") from error
-    if not cursor or len(found) != parts or "\0" in "".join(found):
-        raise BadCursor("This cursor is none that we gave. Begin again without one.")
-    return found

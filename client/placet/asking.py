@@ -117,7 +117,7 @@ def verdict(gate: Gate, settings: Settings, bound: inspect.BoundArguments) -> Fl
         except NotDecidedInTime:
             if gate.timeout is None:
                 raise
-            approval = yield from _given_up(gate, settings, approval.id)
+            approval = yield from given_up(settings, approval.id, gate.gives_up)
     if approval.approved:
         return _go(gate, bound, approval)
     yield from acknowledged(settings, approval)
@@ -145,10 +145,10 @@ def acknowledged(settings: Settings, approval: Approval) -> Flow[None]:
         logger.warning("%s could not be acknowledged: %s", approval.id, error)
 
 
-def _given_up(gate: Gate, settings: Settings, approval_id: str) -> Flow[Approval]:
+def given_up(settings: Settings, approval_id: str, why: str) -> Flow[Approval]:
     """Withdraw, so that no later answer counts; return the approval, decided if it was first."""
     try:
-        return (yield from exchange(settings, calls.withdraw(approval_id, gate.gives_up)))
+        return (yield from exchange(settings, calls.withdraw(approval_id, why)))
     except AlreadyResolved as first:
         if first.approval is not None and first.approval.is_final:
             return first.approval

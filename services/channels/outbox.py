@@ -1,7 +1,5 @@
 """The dev mailbox: messages as an e-mail channel would send them, kept in a table to look at."""
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from datetime import UTC, datetime
 
 from events.store.database import Database
 from events.store.named_sql import statements
-from projections.queries import BadCursor
+from projections.cursors import cursor_of_time, time_of
 from services.channels import ChannelRefused
 from services.channels.card import Card, Shown
 from services.channels.html import html
@@ -108,12 +106,14 @@ class Mailbox:
         self, workspace: str, approver: str | None, *, limit: int, cursor: str | None
     ) -> MessagePage:
         """Return messages, newest first, of one approver or all; raises `BadCursor`."""
-        before = _place(cursor) if cursor is not None else (_END_OF_TIME, "")
+        before = time_of(cursor) if cursor is not None else (_END_OF_TIME, "")
         async with self._database.workspace(workspace) as connection:
             rows = await connection.fetch(self._sql["list"], workspace, approver, *before, limit)
         messages = tuple(MessageLine(**row) for row in rows)
         full = len(messages) == limit and limit > 0
-        return MessagePage(messages=messages, next_cursor=_cursor(messages[-1]) if full else None)
+        last = messages[-1] if full else None
+        more = cursor_of_time(last.sent_at, last.message_id) if last else None
+        return MessagePage(messages=messages, next_cursor=more)
 
     async def get(self, workspace: str, message_id: str) -> Message | None:
         """Return one message, or None if there is no such one."""
@@ -128,21 +128,3 @@ def _message_id(idempotency_key: str) -> str:
 
 def _content(card: Card) -> tuple[str, str, str]:
     return subject(card), text(card), html(card)
-
-
-def _cursor(last: MessageLine) -> str:
-    place = f"{last.sent_at.isoformat()} {last.message_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        place = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
-        at, _, message_id = place.decode("ascii").partition(" ")
-        sent_at = datetime.fromisoformat(at)
-    except (binascii.Error, UnicodeError, ValueError) as error:
-        raise BadCursor("This cursor is none that we gave. Begin again without one.") from error
-    if sent_at.tzinfo is None or not message_id.isalnum():
-        raise BadCursor("This cursor is none that we gave. Begin again without one.")
-    return sent_at, message_id

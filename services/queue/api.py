@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from projections.approval_view import Status, decode_view
-from projections.queries import MOST, PAGE, BadCursor, Docs, Filters, Queries
+from projections.cursors import BadCursor
+from projections.queries import MOST, PAGE, Docs, Filters, Queries
 from services.queue.streams import HEARTBEAT_S, LASTS_S, MEDIA_TYPE, Streams
 from services.queue.waits import Waits
 from services.web.answers import JSON, lists, shows

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from events.approval import FinalEvent
 from events.envelope import Recorded
-from events.store.database import Database
+from events.store.database import Connection, Database
 from events.store.named_sql import statements
 from events.store.postgres import recorded
 from services.webhooks.deliveries import Planned
@@ -33,7 +33,6 @@ class Planner:
         self._database = database
         self._clock = clock
         self._listeners = listeners
-        self._sql = statements("services.webhooks")
 
     async def plan(self, events: Sequence[Recorded]) -> list[Plan]:
         """Return what is to be told of some events; nothing of what is older than is kept."""
@@ -48,13 +47,15 @@ class Planner:
         calling_back = {one.workspace for one in events if _calls_back(one)}
         if calling_back:
             listening |= await self._listeners.signed({name: newest[name] for name in calling_back})
-        asked = await self.asked(
-            [
-                one
-                for one in events
-                if one.type == NOTIFIED and _somebody_wants(NOTIFIED, listening[one.workspace])
-            ]
-        )
+        notified = [
+            one
+            for one in events
+            if one.type == NOTIFIED and _somebody_wants(NOTIFIED, listening[one.workspace])
+        ]
+        asked: Mapping[tuple[str, str], Recorded] = {}
+        if notified:
+            async with self._database.connection() as connection:
+                asked = await first_events(connection, notified)
         return [
             plan
             for one in events
@@ -62,15 +63,17 @@ class Planner:
             for plan in _plans(message, listening[one.workspace])
         ]
 
-    async def asked(self, events: Sequence[Recorded]) -> Mapping[tuple[str, str], Recorded]:
-        """Return the events that the approvals of some events began with."""
-        keys = list(dict.fromkeys((one.workspace, one.approval_id) for one in events))
-        if not keys:
-            return {}
-        columns = [list(column) for column in zip(*keys, strict=True)]
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(self._sql["first_events"], *columns)
-        return {(row["workspace"], row["approval_id"]): recorded(row) for row in rows}
+
+async def first_events(
+    connection: Connection, events: Sequence[Recorded]
+) -> Mapping[tuple[str, str], Recorded]:
+    """Return what the approvals of some events began with, by workspace and approval."""
+    keys = list(dict.fromkeys((one.workspace, one.approval_id) for one in events))
+    if not keys:
+        return {}
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    rows = await connection.fetch(statements("services.webhooks")["first_events"], *columns)
+    return {(row["workspace"], row["approval_id"]): recorded(row) for row in rows}
 
 
 def _calls_back(event: Recorded) -> bool:

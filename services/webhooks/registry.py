@@ -1,16 +1,13 @@
 """The endpoints of a workspace as its people see and change them."""
 
-import base64
-import binascii
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-import msgspec
 
 from events.store.database import Database
 from events.store.named_sql import statements
+from projections.cursors import cursor_of_time, time_of
 from services.webhooks.deliveries import State
 from services.webhooks.endpoints import SECRETS_OVERLAP, Kind
 from services.webhooks.shapes import AttemptView, DeliveryView, NewWebhookView, WebhookView
@@ -20,10 +17,6 @@ MOST = 100
 ATTEMPTS = 25
 """The latest attempts of one delivery that are shown."""
 FROM_THE_END = 2**63 - 1
-
-
-class BadCursor(ValueError):
-    """The cursor is none that we gave: begin again without one."""
 
 
 class Registry:
@@ -64,11 +57,13 @@ class Registry:
         self, workspace: str, kind: Kind, *, limit: int, cursor: str | None
     ) -> tuple[Sequence[WebhookView], str | None]:
         """Return endpoints of one kind, newest first, and where to go on; raises `BadCursor`."""
-        before = _place(cursor) if cursor is not None else (None, "")
+        before = time_of(cursor) if cursor is not None else (None, "")
         async with self._database.workspace(workspace) as connection:
             rows = await connection.fetch(self._sql["list"], workspace, kind, *before, limit + 1)
         views = [_view(row) for row in rows[:limit]]
-        return views, _cursor(views[-1]) if len(rows) > limit else None
+        if len(rows) <= limit:
+            return views, None
+        return views, cursor_of_time(views[-1].created_at, views[-1].id)
 
     async def show(self, workspace: str, endpoint_id: str) -> WebhookView | None:
         """Return one endpoint; None if there is no such one."""
@@ -174,21 +169,3 @@ def _delivery(row: Any, attempts: Sequence[AttemptView]) -> DeliveryView:
 
 def _attempt(row: Any) -> AttemptView:
     return AttemptView(**{name: value for name, value in row.items() if name != "delivery"})
-
-
-def _cursor(view: WebhookView) -> str:
-    place = f"{view.created_at.isoformat()}\n{view.id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
-        at, _, endpoint_id = text.decode("ascii").partition("\n")
-        time = msgspec.convert(at, datetime)
-    except (binascii.Error, UnicodeError, msgspec.ValidationError) as error:
-        raise BadCursor("This cursor is none that we gave. Begin again without one.") from error
-    if time.tzinfo is None or not endpoint_id.isprintable():
-        raise BadCursor("This cursor is none that we gave. Begin again without one.")
-    return time.astimezone(UTC), endpoint_id

@@ -1,6 +1,6 @@
 """Tells an endpoint again what it was told before, or what happened before it asked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from events.store.named_sql import statements
 from events.store.postgres import recorded
 from services.webhooks.endpoints import Endpoint, Subscription
 from services.webhooks.messages import NOTIFIED, Message, event_of, messages_of, wire_types
+from services.webhooks.planning import first_events
 from services.webhooks.shapes import WebhookView
 
 PAGE = 500
@@ -143,18 +144,12 @@ class Replays:
         webhook: WebhookView,
         events: Sequence[Recorded],
     ) -> list[Message]:
-        notified = list({one.approval_id: None for one in events if one.type == NOTIFIED})
-        asked: Mapping[str, Recorded] = {}
-        if notified:
-            rows = await connection.fetch(
-                self._sql["first_events"], [workspace] * len(notified), notified
-            )
-            asked = {row["approval_id"]: recorded(row) for row in rows}
+        asked = await first_events(connection, [one for one in events if one.type == NOTIFIED])
         subscription = _subscription(workspace, webhook)
         return [
             message
             for one in events
-            for message in messages_of(one, asked.get(one.approval_id))
+            for message in messages_of(one, asked.get((workspace, one.approval_id)))
             if subscription.wants(message)
         ]
 

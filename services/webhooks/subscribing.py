@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from projections.cursors import BadCursor
 from services.web.answers import json_answer, lists, shows, takes
 from services.web.app import Authenticate, problems, require
 from services.web.bodies import address, plain, read_json, read_json_body
@@ -24,7 +25,7 @@ from services.webhooks.answers import (
 from services.webhooks.endpoints import Kind
 from services.webhooks.guard import NotAllowedUrl
 from services.webhooks.messages import BY_DEFAULT
-from services.webhooks.registry import MOST, BadCursor, Registry
+from services.webhooks.registry import MOST, Registry
 from services.webhooks.shapes import (
     CallbackSecretView,
     SecretBody,

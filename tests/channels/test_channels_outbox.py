@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from events.store.database import Database
-from projections.queries import BadCursor
+from projections.cursors import BadCursor
 from services.channels import ChannelRefused
 from services.channels.outbox import Mailbox, OutboxChannel
 from tests.channels.views import AMARA, card_of, view

@@ -23,7 +23,8 @@ from events.handling import Order, handle
 from events.store.memory import MemoryStore
 from projections.approval_history import actor, summary
 from projections.approval_view import ApprovalView, encode_view, view_of
-from projections.queries import BadCursor, Change, Docs, Filters
+from projections.cursors import BadCursor
+from projections.queries import Change, Docs, Filters
 from services.channels.outbox import Message, MessagePage
 from services.decision.answering import Answering
 from services.decision.forms import forms_router
@@ -372,7 +373,7 @@ def content(
 
 def _start(cursor: str | None) -> int:
     if cursor is not None and not cursor.isdigit():
-        raise BadCursor("This cursor is none that we gave. Begin again without one.")
+        raise BadCursor
     return int(cursor or 0)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from projections.queries import BadCursor, Changes, Docs, Filters, Mirror
+from projections.cursors import BadCursor
+from projections.queries import Changes, Docs, Filters, Mirror
 from tests.core.examples import (
     ANN,
     BOB,

@@ -12,12 +12,11 @@ from typing import Any
 
 from placet import calls
 from placet.approval import Approval, Urgency
-from placet.asking import acknowledged
+from placet.asking import acknowledged, given_up
 from placet.calls import Ask, Somebody
 from placet.digest import payload_digest
 from placet.errors import (
     AlreadyCarriedOut,
-    AlreadyResolved,
     ArgumentsChanged,
     Invalid,
     NotDecidedInTime,
@@ -30,8 +29,6 @@ LONGEST_TITLE = 500
 LONGEST_TYPE = 200
 LONGEST_REASON = 10_000
 GIVES_UP = "Nobody decided while the agent waited."
-SETTLING_S = 30.0
-"""How long an answer may take to become final once the request cannot be withdrawn any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,10 +244,7 @@ def settled(settings: Settings, call: ToolCall, terms: Terms) -> Flow[Answer]:
         try:
             approval = yield from wait(settings, approval.id, terms.timeout)
         except NotDecidedInTime:
-            try:
-                approval = yield from exchange(settings, calls.withdraw(approval.id, GIVES_UP))
-            except AlreadyResolved:
-                approval = yield from wait(settings, approval.id, SETTLING_S)
+            approval = yield from given_up(settings, approval.id, GIVES_UP)
     return answer_of(call, approval)
 
 

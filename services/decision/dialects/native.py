@@ -10,7 +10,8 @@ from fastapi import Query
 
 from events.approval import Person
 from projections.approval_view import ApprovalView, Status
-from projections.queries import MOST, BadCursor, Filters, Queries
+from projections.cursors import BadCursor
+from projections.queries import MOST, Filters, Queries
 from services.approval_types import ApprovalTypes
 from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.api import submit

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from events.approval import Outcome
 from events.store import Unavailable
 from projections.approval_view import ApprovalView
-from projections.queries import BadCursor
+from projections.cursors import BadCursor
 from services.queue.pages.detail import detail
 from services.queue.pages.notices import ANSWERED, COMMENTED, notice
 from services.queue.pages.reading import Reads, entries_in
