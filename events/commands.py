@@ -5,21 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.approval import (
+    AppliedPolicy,
     Edited,
     Json,
     OnTimeout,
     Outcome,
     Person,
+    Reassignment,
+    Seat,
     Subject,
     Urgency,
+    Wanted,
     WithdrawalCause,
     WriteBackFailure,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """What a policy decides by itself, and why."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestApproval:
-    """Ask for a decision."""
+    """Ask for a decision; `automatic` is the one that its policy takes at once."""
 
     about: Subject
     payload: Json
@@ -32,6 +44,8 @@ class RequestApproval:
     editable: bool = False
     supersede_on_comment: bool = False
     on_timeout: OnTimeout = "expire"
+    policy: AppliedPolicy | None = None
+    automatic: Automatic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +94,8 @@ class RecordNotificationFailure:
 class SubmitDecision:
     """Answer; `revision` is what the approver saw, or None for the current one.
 
-    `edited` is the payload that is approved instead of the one that was asked for.
+    `edited` is the payload that is approved instead of the one that was asked for; `stands_in_for`
+    are the addresses of those who are away just now and whom `by` answers for.
     """
 
     outcome: Outcome
@@ -91,6 +106,79 @@ class SubmitDecision:
     revision: str | None
     now: datetime
     edited: Edited | None = None
+    stands_in_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindApprovers:
+    """Remind whoever has not answered, or of them the `approver` whose turn the clock says it is.
+
+    `by` is who wants it, None for the clock, whose `number` says which reminder is due.
+    """
+
+    by: Person | None
+    as_admin: bool
+    approver: str | None
+    number: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReassignApproval:
+    """Ask `to` instead of `person`, for the cause given."""
+
+    person: str
+    to: Person
+    cause: Reassignment
+    by: Person | None
+    as_admin: bool
+    reason: str | None
+    now: datetime
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalateApproval:
+    """Nobody ended `step` in time: ask the people of `seats` too, as its `rung` says."""
+
+    step: int
+    rung: int
+    seats: tuple[Seat, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskBack:
+    """Ask the requester something, or return it for changes; only who may answer may."""
+
+    question_id: str
+    by: Person
+    text: str
+    wants: Wanted
+    revision: str | None
+    now: datetime
+    stands_in_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerBack:
+    """Answer what was asked back; the time that is left then ends at `expires_at`."""
+
+    question_id: str
+    by: Person
+    as_admin: bool
+    text: str
+    expires_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviseApproval:
+    """Change what is asked; only its requester may. `ask` is the whole of it anew."""
+
+    by: Person
+    as_admin: bool
+    ask: RequestApproval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,17 +251,32 @@ class SupersedeApproval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeApproval:
-    """Whoever waited says that the outcome has been heard."""
+    """Whoever waited says that the outcome has been heard.
+
+    `effective` is what took effect in the end: only its requester, or an administrator, knows.
+    """
 
     by: Person
     now: datetime
+    effective: Edited | None = None
+    as_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireApproval:
-    """The time is over, if it is."""
+    """The time is over, if it is; `fallback` takes over then, where the ask says so."""
 
     now: datetime
+    fallback: "Fallback | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The policy that takes over when nobody decided in time, and until when."""
+
+    policy: AppliedPolicy
+    expires_at: datetime
+    on_timeout: OnTimeout
 
 
 Command = (
@@ -183,6 +286,12 @@ Command = (
     | RecordNotification
     | RecordNotificationFailure
     | SubmitDecision
+    | RemindApprovers
+    | ReassignApproval
+    | EscalateApproval
+    | AskBack
+    | AnswerBack
+    | ReviseApproval
     | ConfirmWriteBack
     | FailWriteBack
     | ReviseInWriteBack

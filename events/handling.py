@@ -1,6 +1,6 @@
 """The one way to change an approval: read, fold, decide, append; and again on conflict."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from events.approval import ApprovalEvent
@@ -33,16 +33,33 @@ class Order:
     claims: tuple[Claim, ...] = ()
 
 
+Made = Callable[[State, Sequence[ApprovalEvent]], Awaitable[Order]]
+"""Makes an order from the state of an approval and from its facts so far."""
+
+
 async def handle(store: EventStore, workspace: str, order: Order) -> Handled:
     """Carry out one command; what it decided is durable when this returns.
 
     Raises `Refused` when it may not be, `ClaimTaken` when its key names another approval,
     `VersionConflict` when others were faster `TRIES` times, `Unavailable` when the store is away.
     """
+
+    async def the_same(_state: State, _facts: Sequence[ApprovalEvent]) -> Order:
+        return order
+
+    return await handle_made(store, workspace, order.approval_id, the_same)
+
+
+async def handle_made(store: EventStore, workspace: str, approval_id: str, made: Made) -> Handled:
+    """Carry out a command that is made from what it meets, anew each time somebody was faster.
+
+    Raises as `handle` does, and what `made` raises.
+    """
     for attempt in range(1, TRIES + 1):
-        streams = await store.read(workspace, [order.approval_id])
-        before = [recorded.event for recorded in streams[order.approval_id]]
+        streams = await store.read(workspace, [approval_id])
+        before = [recorded.event for recorded in streams[approval_id]]
         state = fold(before)
+        order = await made(state, before)
         added = decide(order.command, state)
         handled = _handled(order, state, before, added)
         if not added:

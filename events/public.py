@@ -13,6 +13,7 @@ from events.approval import (
     ApprovalExpired,
     ApprovalRequested,
     ApprovalWithdrawn,
+    AskedBack,
     Subject,
 )
 from events.envelope import Recorded
@@ -29,11 +30,33 @@ def public_fact(recorded: Recorded) -> bytes | None:
     return msgspec.json.encode(fact)
 
 
-def _about(recorded: Recorded, about: Subject) -> dict[str, Any]:
+def question_fact(recorded: Recorded, event: AskedBack, about: Subject | None) -> bytes:
+    """Return the JSON of a question to the requester, which has no topic of its own.
+
+    `about` is what the approval was about when it was asked, if that is known.
+    """
+    known = _about(recorded, about) if about is not None else _which(recorded)
+    fact = known | _fact(
+        "pending",
+        event.at,
+        question_id=event.question_id,
+        asked_by=event.by.email,
+        question=event.text,
+        wants=event.wants,
+    )
+    return msgspec.json.encode(fact)
+
+
+def _which(recorded: Recorded) -> dict[str, Any]:
     return {
         "approval_id": recorded.approval_id,
         "workspace": recorded.workspace,
         "version": recorded.version,
+    }
+
+
+def _about(recorded: Recorded, about: Subject) -> dict[str, Any]:
+    return _which(recorded) | {
         "type": about.type,
         "type_version": about.type_version,
         "title": about.title,

@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import assert_never
 
 from events.approval import (
+    AnsweredBack,
     ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
+    ApprovalEscalated,
     ApprovalEvent,
     ApprovalExpired,
+    ApprovalReassigned,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalRevised,
     ApprovalWithdrawn,
     ApproverNotified,
+    AskedBack,
     DecisionSubmitted,
     Edited,
     Json,
@@ -26,25 +31,46 @@ from events.approval import (
     WithdrawalCause,
     WriteBackFailed,
 )
+from events.course import LONGEST_PAUSE, Course, Moving, begin, moved, time_over, vote_of
+from events.voting import Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What stands to be decided, and who was told."""
+    """What stands to be decided, by whom, and who was told.
+
+    `approvers` are those whom the ask or its record named; whom it waits for stands in `course`.
+    """
 
     about: Subject
     payload: Json
     approvers: tuple[Person, ...]
+    course: Course
     expires_at: datetime
     editable: bool
     supersede_on_comment: bool
     on_timeout: OnTimeout
     revisions: frozenset[str]
     """Every revision that was ever shown: none may stand for two contents."""
+    reason: str | None = None
     notified: frozenset[tuple[str, str, str]] = frozenset()
     """(approver, channel, revision) of each card that was sent."""
     not_notified: frozenset[tuple[str, str, str, str]] = frozenset()
     """(approver, channel, revision, reason) of each card that could not be."""
+
+    @property
+    def deadline(self) -> datetime:
+        """When the time is over: while the clock stands still, not before the longest pause."""
+        if self.course.asked_back is None:
+            return self.expires_at
+        return self.expires_at + LONGEST_PAUSE
+
+    @property
+    def waits_for(self) -> tuple[Person, ...]:
+        """Who is to do something now: whoever has not answered, or the requester who was asked."""
+        if self.course.asked_back is not None:
+            return (self.about.requester,)
+        return self.course.asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +112,9 @@ class Decided:
     by: Person
     edited: Edited | None
     at: datetime
+    votes: tuple[Vote, ...]
     acknowledged: bool = False
+    effective: Edited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,16 +159,21 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 about=event.about,
                 payload=event.payload,
                 approvers=event.approvers,
+                course=begin(event.policy, event.approvers, event.at),
                 expires_at=event.expires_at,
                 editable=event.editable,
                 supersede_on_comment=event.supersede_on_comment,
                 on_timeout=event.on_timeout,
                 revisions=frozenset((event.about.revision,)),
+                reason=event.reason,
             )
             return Pending(version=version, comments=state.comments, asked=asked)
         case ApprovalCommented() if not isinstance(state, Unknown):
             return replace(state, version=version, comments=state.comments | {event.comment_id})
-        case ApprovalAcknowledged() if isinstance(state, Decided | Withdrawn | Expired):
+        case ApprovalAcknowledged() if isinstance(state, Decided):
+            effective = event.effective or state.effective
+            return replace(state, version=version, acknowledged=True, effective=effective)
+        case ApprovalAcknowledged() if isinstance(state, Withdrawn | Expired):
             return replace(state, version=version, acknowledged=True)
         case ApproverNotified() if isinstance(state, Pending | Deciding):
             card = (event.approver, event.channel, event.revision)
@@ -152,13 +185,28 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             return replace(state, version=version, asked=asked)
         case ApprovalRevised() if isinstance(state, Pending):
             asked = replace(
-                state.asked,
+                _on_course(state.asked, event),
                 about=event.about,
                 payload=event.payload,
                 approvers=event.approvers,
+                on_timeout=event.on_timeout or state.asked.on_timeout,
                 revisions=state.asked.revisions | {event.about.revision},
+                reason=event.reason or state.asked.reason,
             )
             return replace(state, version=version, asked=asked)
+        case ApprovalEscalated() if isinstance(state, Pending):
+            asked = _on_course(state.asked, event)
+            if event.policy is not None:
+                asked = replace(asked, on_timeout=event.on_timeout)
+            return replace(state, version=version, asked=asked)
+        case (
+            DecisionSubmitted(complete=False)
+            | ApprovalReminded()
+            | ApprovalReassigned()
+            | AskedBack()
+            | AnsweredBack()
+        ) if isinstance(state, Pending):
+            return replace(state, version=version, asked=_on_course(state.asked, event))
         case DecisionSubmitted() if isinstance(state, Pending):
             return Deciding(
                 version=version,
@@ -178,6 +226,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 by=event.by,
                 edited=event.edited,
                 at=event.at,
+                votes=(*state.asked.course.votes, vote_of(state.asked.course, state.answer)),
             )
         case ApprovalWithdrawn() if isinstance(state, Pending | Deciding):
             return Withdrawn(
@@ -198,6 +247,11 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             | NotificationFailed()
             | ApprovalRevised()
             | DecisionSubmitted()
+            | ApprovalReminded()
+            | ApprovalReassigned()
+            | ApprovalEscalated()
+            | AskedBack()
+            | AnsweredBack()
             | WriteBackFailed()
             | ApprovalDecided()
             | ApprovalWithdrawn()
@@ -210,6 +264,14 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             )
         case _:
             assert_never(event)
+
+
+def _on_course(asked: Asked, event: Moving) -> Asked:
+    return replace(
+        asked,
+        course=moved(asked.course, event),
+        expires_at=time_over(asked.course, asked.expires_at, event),
+    )
 
 
 def fold(events: Iterable[ApprovalEvent], state: State | None = None) -> State:

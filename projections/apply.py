@@ -4,17 +4,26 @@ The rule for each event is next → apply, older → skip, gap → read the stre
 duplicates, gaps, reordering and a broker that lost its data all end at the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from events.approval import ApprovalRequested, ApprovalRevised
+from events.approval import (
+    ApprovalEscalated,
+    ApprovalEvent,
+    ApprovalReassigned,
+    ApprovalRequested,
+    ApprovalRevised,
+    Person,
+    Seat,
+)
 from events.envelope import Recorded
 from events.store.database import Connection, Database, storable
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
 from projections.approval_history import actor, summary
 from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
+from projections.timers import timer_rows
 
 URGENCY = {"high": 0, "medium": 1, "low": 2}
 Row = tuple[object, ...]
@@ -47,30 +56,38 @@ def approval_row(view: ApprovalView) -> Row:
 
 def queue_rows(view: ApprovalView) -> list[Row]:
     """Return with whom an approval waits."""
-    if view.status != "pending":
-        return []
     urgency = URGENCY[view.urgency]
-    emails = dict.fromkeys(storable(approver.email) for approver in view.approvers)
+    emails = dict.fromkeys(storable(email) for email in view.waits_for)
     return [(view.workspace, email, urgency, view.id) for email in emails]
 
 
-def timer_rows(view: ApprovalView) -> list[Row]:
-    """Return what is to become due."""
-    if view.status != "pending":
-        return []
-    return [(view.workspace, view.id, "expire", view.expires_at)]
-
-
 def asked_of(events: Sequence[Recorded]) -> list[Row]:
-    """Return who was asked by some events, once each: a revision may ask others."""
+    """Return who was asked by some events, once each."""
     return list(
         dict.fromkeys(
-            (recorded.workspace, storable(approver.email), recorded.approval_id)
+            (recorded.workspace, storable(person.email), recorded.approval_id)
             for recorded in events
-            if isinstance(recorded.event, ApprovalRequested | ApprovalRevised)
-            for approver in recorded.event.approvers
+            for person in _asked_by(recorded.event)
         )
     )
+
+
+def _asked_by(event: ApprovalEvent) -> Iterator[Person]:
+    seats: list[Seat] = []
+    match event:
+        case ApprovalRequested() | ApprovalRevised():
+            yield from event.approvers
+        case ApprovalReassigned():
+            yield event.to
+        case ApprovalEscalated():
+            seats.extend(event.seats)
+        case _:
+            return
+    if not isinstance(event, ApprovalReassigned) and event.policy is not None:
+        seats.extend(seat for step in event.policy.steps for seat in step.seats)
+    for seat in seats:
+        yield seat.person
+        yield seat.holder
 
 
 def history_of(events: Sequence[Recorded]) -> list[Row]:
@@ -180,21 +197,29 @@ class ReadModels:
             given = _columns([approval_row(view) for view in ordered], 14)
             rows = await connection.fetch(self._sql["write_approvals"], *given)
             keys = {(row["workspace"], row["approval_id"]) for row in rows}
-            written = [view for view in ordered if (view.workspace, view.id) in keys]
+            kept: list[Row] = []
+            queue: list[Row] = []
+            timers: list[Row] = []
+            for view in ordered:
+                if (view.workspace, view.id) in keys:
+                    waits, due = queue_rows(view), timer_rows(view)
+                    kept.append(_kept(view, waits, due))
+                    queue.extend(waits)
+                    timers.extend(due)
             await connection.execute(
                 self._sql["write_rest"],
-                *_columns([_kept(view) for view in written], 4),
+                *_columns(kept, 4),
                 *_columns(asked_of(events), 3),
-                *_columns([row for view in written for row in queue_rows(view)], 4),
-                *_columns([row for view in written for row in timer_rows(view)], 4),
+                *_columns(queue, 4),
+                *_columns(timers, 4),
                 *_columns(history_of(events), 7),
             )
 
 
-def _kept(view: ApprovalView) -> Row:
+def _kept(view: ApprovalView, waits: Sequence[Row], due: Sequence[Row]) -> Row:
     """Return who and what of an approval stays, as JSON lists: every other row of it goes."""
-    people = [email for _, email, _, _ in queue_rows(view)]
-    kinds = [kind for _, _, kind, _ in timer_rows(view)]
+    people = [email for _, email, _, _ in waits]
+    kinds = [kind for _, _, kind, _ in due]
     return view.workspace, view.id, _json(people), _json(kinds)
 
 

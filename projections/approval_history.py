@@ -3,15 +3,20 @@
 from typing import assert_never
 
 from events.approval import (
+    AnsweredBack,
     ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
+    ApprovalEscalated,
     ApprovalEvent,
     ApprovalExpired,
+    ApprovalReassigned,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalRevised,
     ApprovalWithdrawn,
     ApproverNotified,
+    AskedBack,
     DecisionSubmitted,
     NotificationFailed,
     WriteBackFailed,
@@ -29,14 +34,23 @@ def _actor(event: ApprovalEvent) -> str | None:
     match event:
         case ApprovalRequested():
             return event.about.requester.email
-        case ApprovalCommented() | DecisionSubmitted() | ApprovalDecided() | ApprovalAcknowledged():
+        case (
+            ApprovalCommented()
+            | DecisionSubmitted()
+            | ApprovalDecided()
+            | ApprovalAcknowledged()
+            | AskedBack()
+            | AnsweredBack()
+        ):
             return event.by.email
-        case ApprovalWithdrawn():
+        case ApprovalWithdrawn() | ApprovalReminded() | ApprovalReassigned():
             return event.by
+        case ApprovalRevised():
+            return event.by.email if event.by else None
         case (
             ApproverNotified()
             | NotificationFailed()
-            | ApprovalRevised()
+            | ApprovalEscalated()
             | WriteBackFailed()
             | ApprovalExpired()
         ):
@@ -53,21 +67,36 @@ def summary(event: ApprovalEvent) -> str:
 def _sentence(event: ApprovalEvent) -> str:
     match event:
         case ApprovalRequested():
-            people = ", ".join(person.email for person in event.approvers)
             where = f" in {event.about.source.name}" if event.about.source else ""
-            return f"{event.about.requester.email} asked{where}; it waits for {people}."
+            return f"{event.about.requester.email} asked{where}; {_waits_for(event)}"
         case ApproverNotified():
             return f"{event.approver} was told by {event.channel} (revision {event.revision})."
         case NotificationFailed():
             return f"{event.approver} could not be told by {event.channel}: {event.reason}"
         case ApprovalRevised():
-            return f"The content changed: this is revision {event.about.revision} now."
+            by = f"{event.by.email} changed it" if event.by else "The content changed"
+            return f"{by}: this is revision {event.about.revision} now."
+        case ApprovalReminded():
+            return f"{event.approver} was reminded, for time {event.number}."
+        case ApprovalReassigned():
+            return _reassigned(event)
+        case ApprovalEscalated():
+            return event.reason
+        case AskedBack():
+            what = "asks" if event.wants == "answer" else "returns it for changes"
+            return f"{event.by.email} {what}: {event.text}"
+        case AnsweredBack():
+            return f"{event.by.email} answers: {event.text}"
         case ApprovalCommented():
             return f"{event.by.email} wrote: {event.text}"
         case DecisionSubmitted():
             through = f", through key {event.via}" if event.via else ""
             edited = ", with an edited payload" if event.edited else ""
-            return f"{event.by.email} answered {event.outcome} by {event.channel}{through}{edited}."
+            instead = f" for {event.on_behalf_of}" if event.on_behalf_of else ""
+            return (
+                f"{event.by.email} answered {event.outcome}{instead} by {event.channel}{through}"
+                f"{edited}."
+            )
         case WriteBackFailed():
             return f"The answer {event.outcome} was not taken by the source: {event.reason}"
         case ApprovalDecided():
@@ -78,6 +107,35 @@ def _sentence(event: ApprovalEvent) -> str:
         case ApprovalExpired():
             return "Expired: nobody decided in time."
         case ApprovalAcknowledged():
-            return f"{event.by.email} has heard the outcome."
+            told = ", and said what took effect" if event.effective else ""
+            return f"{event.by.email} has heard the outcome{told}."
         case _:
             assert_never(event)
+
+
+def _waits_for(event: ApprovalRequested) -> str:
+    policy = event.policy
+    if policy is None:
+        return f"it waits for {', '.join(person.email for person in event.approvers)}."
+    people = ", ".join(
+        f"{seat.held_by.email} (for {seat.person.email})" if seat.held_by else seat.person.email
+        for seat in policy.steps[0].seats
+    )
+    sentences = [f"it waits for {people}."]
+    if policy.name:
+        because = f", because {policy.because}" if policy.because else ""
+        sentences.append(f"Policy {policy.name}, version {policy.version}{because}.")
+    return " ".join((*sentences, *(f"Warning: {warning}" for warning in policy.warnings)))
+
+
+def _reassigned(event: ApprovalReassigned) -> str:
+    because = f": {event.reason}" if event.reason else "."
+    match event.cause:
+        case "reassigned":
+            return f"Passed on from {event.person} to {event.to.email}{because}"
+        case "delegated":
+            return f"{event.person} is away: {event.to.email} stands in for them{because}"
+        case "deactivated":
+            return f"{event.person} is not active any more: {event.to.email} is asked{because}"
+        case _:
+            assert_never(event.cause)

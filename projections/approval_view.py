@@ -7,16 +7,22 @@ from typing import Literal, assert_never
 import msgspec
 
 from events.approval import (
+    AnsweredBack,
     ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
+    ApprovalEscalated,
     ApprovalEvent,
     ApprovalExpired,
+    ApprovalReassigned,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalRevised,
     ApprovalWithdrawn,
     ApproverNotified,
+    AskedBack,
     DecisionSubmitted,
+    FinalEvent,
     Json,
     Link,
     NotificationFailed,
@@ -28,23 +34,27 @@ from events.approval import (
     WithdrawalCause,
     WriteBackFailed,
 )
+from events.course import (
+    LONGEST_PAUSE,
+    Course,
+    Moving,
+    begin,
+    moved,
+    time_over,
+    vote_of,
+    with_vote,
+)
 from events.envelope import Recorded
+from projections.progress import Approver, Progress, approvers_of, people_of, progress_of
 
 Status = Literal["pending", "deciding", "approved", "rejected", "withdrawn", "expired"]
 OPEN: frozenset[Status] = frozenset(("pending", "deciding"))
 
 
-class Approver(msgspec.Struct):
-    """Somebody who is asked, and what they answered."""
-
-    email: str
-    name: str | None = None
-    answer: Outcome | None = None
-
-
 class ApprovalView(msgspec.Struct, kw_only=True):
     """The public shape, field by field.
 
+    `course` is None where any one of the approvers decides and nothing has happened yet.
     `verified_at` stands first: a query puts a later sweep in its place without parsing the rest.
     """
 
@@ -85,10 +95,31 @@ class ApprovalView(msgspec.Struct, kw_only=True):
     supersede_on_comment: bool = False
     edited_payload: Json = None
     edited_payload_digest: str | None = None
+    effective_payload: Json = None
+    effective_payload_digest: str | None = None
     withdrawn_cause: WithdrawalCause | None = None
     superseded_by: str | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    progress: Progress | None = None
+    asked_back: AskedBack | None = None
+    course: Course | None = None
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The addresses of who is to do something now; nobody, unless it is pending."""
+        if self.status != "pending":
+            return []
+        if self.asked_back is not None:
+            return [self.requester.email]
+        if self.course is None:
+            return [approver.email for approver in self.approvers]
+        return [person.email for person in people_of(self.course)]
+
+    @property
+    def deadline(self) -> datetime:
+        """When the time is over: while the clock stands still, not before the longest pause."""
+        return self.expires_at + LONGEST_PAUSE if self.asked_back else self.expires_at
 
 
 _encoder = msgspec.json.Encoder()
@@ -141,17 +172,102 @@ def _next(
         case ApprovalRevised():
             _show(view, event.about)
             view.payload = event.payload
-            view.approvers = _approvers(event.approvers)
+            view.reason = event.reason or view.reason
             view.verified_at = event.at if event.about.source else None
+            _move(view, event)
+        case (
+            DecisionSubmitted(complete=False)
+            | ApprovalReminded()
+            | ApprovalReassigned()
+            | ApprovalEscalated()
+            | AskedBack()
+            | AnsweredBack()
+        ):
+            _move(view, event)
         case DecisionSubmitted():
-            view.status = "deciding"
-            for approver in view.approvers:
-                if approver.email == event.by.email:
-                    approver.answer = event.outcome
+            _answered(view, event)
         case WriteBackFailed():
             view.status = "pending"
-            for approver in view.approvers:
-                approver.answer = None
+            if view.course is None:
+                for approver in view.approvers:
+                    approver.answer, approver.asked = None, True
+            else:
+                _show_course(view, view.course)
+        case ApprovalDecided() | ApprovalWithdrawn() | ApprovalExpired():
+            _end(view, event)
+        case ApprovalAcknowledged():
+            _acknowledged(view, event)
+        case _:
+            assert_never(event)
+    view.version += 1
+    view.updated_at = event.at
+    return view
+
+
+def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> ApprovalView:
+    about = event.about
+    view = ApprovalView(
+        id=approval_id,
+        workspace=workspace,
+        type=about.type,
+        title=about.title,
+        status="pending",
+        version=1,
+        round=about.round,
+        revision=about.revision,
+        payload=event.payload,
+        payload_digest=about.payload_digest,
+        requester=about.requester,
+        approvers=_any_one(event.approvers),
+        reason=event.reason,
+        urgency=event.urgency,
+        source=about.source,
+        subject=about.subject,
+        checkpoint_name=about.checkpoint_name,
+        execution_id=about.execution_id,
+        agent_id=about.agent_id,
+        links=about.links,
+        metadata=event.metadata,
+        created_at=event.at,
+        updated_at=event.at,
+        expires_at=event.expires_at,
+        verified_at=event.at if about.source else None,
+        type_version=about.type_version,
+        editable=event.editable,
+        supersede_on_comment=event.supersede_on_comment,
+    )
+    if event.policy is not None:
+        _show_course(view, begin(event.policy, event.approvers, event.at))
+    return view
+
+
+def _answered(view: ApprovalView, event: DecisionSubmitted) -> None:
+    view.status = "deciding"
+    if view.course is not None and view.progress is not None:
+        answered = with_vote(view.course, vote_of(view.course, event))
+        view.progress = progress_of(answered)
+    place = event.on_behalf_of or event.by.email
+    for approver in view.approvers:
+        approver.asked = False
+        if approver.answer is None and place in (approver.email, approver.on_behalf_of):
+            approver.answer = event.outcome
+            approver.answered_by = event.by.email if event.by.email != approver.email else None
+
+
+def _acknowledged(view: ApprovalView, event: ApprovalAcknowledged) -> None:
+    if view.acknowledged_at is None:
+        view.acknowledged_by = event.by.email
+        view.acknowledged_at = event.at
+    if event.effective is not None:
+        view.effective_payload = event.effective.payload
+        view.effective_payload_digest = event.effective.payload_digest
+
+
+def _end(view: ApprovalView, event: FinalEvent) -> None:
+    view.asked_back = None
+    for approver in view.approvers:
+        approver.asked = False
+    match event:
         case ApprovalDecided():
             view.status = event.outcome
             view.outcome = event.outcome
@@ -173,56 +289,33 @@ def _next(
             view.verified_at = event.at if event.about.source else None
         case ApprovalExpired():
             view.status = "expired"
-        case ApprovalAcknowledged():
-            view.acknowledged_by = event.by.email
-            view.acknowledged_at = event.at
         case _:
             assert_never(event)
-    view.version += 1
-    view.updated_at = event.at
-    return view
-
-
-def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> ApprovalView:
-    about = event.about
-    return ApprovalView(
-        id=approval_id,
-        workspace=workspace,
-        type=about.type,
-        title=about.title,
-        status="pending",
-        version=1,
-        round=about.round,
-        revision=about.revision,
-        payload=event.payload,
-        payload_digest=about.payload_digest,
-        requester=about.requester,
-        approvers=_approvers(event.approvers),
-        reason=event.reason,
-        urgency=event.urgency,
-        source=about.source,
-        subject=about.subject,
-        checkpoint_name=about.checkpoint_name,
-        execution_id=about.execution_id,
-        agent_id=about.agent_id,
-        links=about.links,
-        metadata=event.metadata,
-        created_at=event.at,
-        updated_at=event.at,
-        expires_at=event.expires_at,
-        verified_at=event.at if about.source else None,
-        type_version=about.type_version,
-        editable=event.editable,
-        supersede_on_comment=event.supersede_on_comment,
-    )
 
 
 def _show(view: ApprovalView, about: Subject) -> None:
     view.title = about.title
+    view.requester = about.requester
     view.revision = about.revision
     view.payload_digest = about.payload_digest
     view.source = about.source
 
 
-def _approvers(people: tuple[Person, ...]) -> list[Approver]:
-    return [Approver(email=person.email, name=person.name) for person in people]
+def _any_one(people: tuple[Person, ...]) -> list[Approver]:
+    return [Approver(email=person.email, name=person.name, asked=True) for person in people]
+
+
+def _move(view: ApprovalView, event: Moving) -> None:
+    course = view.course
+    if course is None:
+        people = [Person(email=one.email, name=one.name) for one in view.approvers]
+        course = begin(None, people, view.created_at)
+    view.expires_at = time_over(course, view.expires_at, event)
+    _show_course(view, moved(course, event))
+
+
+def _show_course(view: ApprovalView, course: Course) -> None:
+    view.course = course
+    view.approvers = approvers_of(course)
+    view.progress = progress_of(course) if course.policy.name else None
+    view.asked_back = course.asked_back

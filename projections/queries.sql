@@ -23,8 +23,8 @@ FROM unnest(
     $14::boolean[]
 )
 ON CONFLICT (workspace, approval_id) DO UPDATE
-SET version = excluded.version, status = excluded.status, doc = excluded.doc,
-    acknowledged = excluded.acknowledged
+SET version = excluded.version, status = excluded.status, requester = excluded.requester,
+    expires_at = excluded.expires_at, doc = excluded.doc, acknowledged = excluded.acknowledged
 WHERE held.version < excluded.version
 RETURNING held.workspace, held.approval_id;
 
@@ -59,9 +59,17 @@ ended_timers AS (
     AND NOT w.timers::jsonb ? t.kind
 ),
 set_timers AS (
+    -- One that stands as it should is left alone: to set it again would lock it, and write it.
     INSERT INTO timers (workspace, approval_id, kind, due_at)
-    SELECT * FROM unnest($12::text[], $13::text[], $14::text[], $15::timestamptz[])
-    ON CONFLICT (workspace, approval_id, kind) DO NOTHING
+    SELECT *
+    FROM unnest($12::text[], $13::text[], $14::text[], $15::timestamptz[])
+        AS s (workspace, approval_id, kind, due_at)
+    WHERE NOT EXISTS (
+        SELECT FROM timers t
+        WHERE t.workspace = s.workspace AND t.approval_id = s.approval_id AND t.kind = s.kind
+        AND t.due_at = s.due_at
+    )
+    ON CONFLICT (workspace, approval_id, kind) DO UPDATE SET due_at = excluded.due_at
 )
 INSERT INTO approval_history (workspace, approval_id, version, type, at, actor, summary)
 SELECT *
@@ -268,22 +276,29 @@ WHERE e.recorded_at < now() - make_interval(secs => $2);
 
 -- name: due_timers
 -- Take what is due, each for as long as a lease lasts, so that nobody else is at it meanwhile.
-UPDATE timers t SET due_at = now() + make_interval(secs => $2)
+UPDATE timers t SET leased_until = now() + make_interval(secs => $2)
 FROM (
     SELECT workspace, approval_id, kind FROM timers
-    WHERE due_at <= now()
+    WHERE due_at <= now() AND leased_until <= now()
     ORDER BY due_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 ) d
 WHERE t.workspace = d.workspace AND t.approval_id = d.approval_id AND t.kind = d.kind
-RETURNING t.workspace, t.approval_id, t.kind, now() AS now;
+RETURNING t.workspace, t.approval_id, t.kind, t.due_at, now() AS now;
 
 -- name: timers_done
--- Remove timers that have fired.
+-- Remove timers that have fired, unless they were set to another time since. One that a projector
+-- is at just now is left to it, so that neither waits for the other.
 DELETE FROM timers t
-USING unnest($1::text[], $2::text[], $3::text[]) AS d (workspace, approval_id, kind)
-WHERE t.workspace = d.workspace AND t.approval_id = d.approval_id AND t.kind = d.kind;
+USING (
+    SELECT h.workspace, h.approval_id, h.kind
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+        AS d (workspace, approval_id, kind, due_at)
+    JOIN timers h USING (workspace, approval_id, kind, due_at)
+    FOR UPDATE OF h SKIP LOCKED
+) f
+WHERE t.workspace = f.workspace AND t.approval_id = f.approval_id AND t.kind = f.kind;
 
 -- name: deciding
 -- Answered approvals whose answer is on its way to the source, all workspaces.
@@ -291,3 +306,27 @@ SELECT workspace, approval_id FROM approval_list
 WHERE status = 'deciding'
 ORDER BY approval_id
 LIMIT $1;
+
+-- name: waiting_workspaces
+-- Workspaces in which something waits for somebody, in order after one.
+WITH RECURSIVE workspaces AS (
+    SELECT min(q.workspace) AS workspace FROM pending_queue q WHERE q.workspace > $1
+    UNION ALL
+    SELECT (SELECT min(q.workspace) FROM pending_queue q WHERE q.workspace > w.workspace)
+    FROM workspaces w WHERE w.workspace IS NOT NULL
+)
+SELECT workspace FROM workspaces WHERE workspace IS NOT NULL LIMIT $2;
+
+-- name: waited_for
+-- Those of some people for whom something waits.
+SELECT p.email
+FROM unnest($2::text[]) AS p (email)
+WHERE EXISTS (SELECT FROM pending_queue q WHERE q.workspace = $1 AND q.approver = p.email);
+
+-- name: waiting_for
+-- What waits for one approver, in order after a place.
+SELECT urgency, approval_id
+FROM pending_queue
+WHERE workspace = $1 AND approver = $2 AND (urgency, approval_id) > ($3, $4)
+ORDER BY urgency, approval_id
+LIMIT $5;

@@ -15,8 +15,9 @@ from events.store import Unavailable
 from events.store.database import UNREACHABLE, Connection
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
-from projections.apply import approval_row, asked_of, history_of, queue_rows, timer_rows
+from projections.apply import approval_row, asked_of, history_of, queue_rows
 from projections.approval_view import ApprovalView, evolve_view
+from projections.timers import timer_rows
 
 TABLES = ("approval_list", "approval_approvers", "pending_queue", "approval_history", "timers")
 BATCH = 5_000
@@ -134,7 +135,9 @@ async def _copy(owner: Connection, filled: _Filled) -> None:
         ("timers", [row for view in filled.views for row in timer_rows(view)]),
     ):
         if records:
-            await owner.copy_records_to_table(f"{table}_next", records=records)
+            # Whoever is at a timer is told of at the end: see `leases`.
+            columns = ["workspace", "approval_id", "kind", "due_at"] if table == "timers" else None
+            await owner.copy_records_to_table(f"{table}_next", records=records, columns=columns)
 
 
 async def _swap(owner: Connection, horizon: str) -> None:

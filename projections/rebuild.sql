@@ -35,9 +35,10 @@ ORDER BY e.workspace, e.approval_id, e.version;
 
 -- name: leases
 -- Keep the leases of timers that somebody is at.
-UPDATE timers_next n SET due_at = greatest(n.due_at, t.due_at)
+UPDATE timers_next n SET leased_until = t.leased_until
 FROM timers t
-WHERE t.workspace = n.workspace AND t.approval_id = n.approval_id AND t.kind = n.kind;
+WHERE t.leased_until > now()
+AND t.workspace = n.workspace AND t.approval_id = n.approval_id AND t.kind = n.kind;
 
 -- name: index_names
 -- Indexes that still bear the name of the table that was filled.

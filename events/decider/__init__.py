@@ -9,23 +9,29 @@ from typing import assert_never
 from events.approval import ApprovalEvent
 from events.commands import (
     AcknowledgeApproval,
+    AnswerBack,
+    AskBack,
     Command,
     CommentOnApproval,
     ConfirmWriteBack,
+    EscalateApproval,
     ExpireApproval,
     FailWriteBack,
     ObservePending,
     ObserveSettled,
+    ReassignApproval,
     RecordNotification,
     RecordNotificationFailure,
+    RemindApprovers,
     RequestApproval,
+    ReviseApproval,
     ReviseInWriteBack,
     SettleInWriteBack,
     SubmitDecision,
     SupersedeApproval,
     WithdrawApproval,
 )
-from events.decider import answering, asking, observing, telling
+from events.decider import answering, asking, asking_back, lapsing, observing, routing, telling
 from events.decider.asking import is_final
 from events.decider.observing import CLOCK_TOLERANCE, content_changed, reopens
 from events.decider.refusal import RefusalCode, Refused
@@ -46,7 +52,7 @@ def decide(command: Command, state: State) -> list[ApprovalEvent]:
     """Return the facts that follow from `command`; raises `Refused` when it may not be."""
     match command:
         case RequestApproval():
-            return [asking.requested(command)] if isinstance(state, Unknown) else []
+            return asking.requested(command) if isinstance(state, Unknown) else []
         case ObservePending():
             return observing.observe_pending(command, state)
         case ObserveSettled():
@@ -70,6 +76,18 @@ def decide(command: Command, state: State) -> list[ApprovalEvent]:
         case AcknowledgeApproval():
             return asking.acknowledge(command, state)
         case ExpireApproval():
-            return asking.expire(command, state)
+            return lapsing.expire(command, state)
+        case EscalateApproval():
+            return lapsing.escalate(command, state)
+        case RemindApprovers():
+            return lapsing.remind(command, state)
+        case ReassignApproval():
+            return routing.reassign(command, state)
+        case AskBack():
+            return asking_back.ask_back(command, state)
+        case AnswerBack():
+            return asking_back.answer_back(command, state)
+        case ReviseApproval():
+            return asking_back.revise(command, state)
         case _:
             assert_never(command)

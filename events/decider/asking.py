@@ -1,5 +1,6 @@
-"""The rules of asks: how one begins, is recalled, superseded, runs out, and is heard of."""
+"""The rules of asks: how one begins, is recalled, superseded, and heard of."""
 
+from datetime import datetime
 from typing import assert_never
 
 from events.approval import (
@@ -7,17 +8,17 @@ from events.approval import (
     ApprovalCommented,
     ApprovalDecided,
     ApprovalEvent,
-    ApprovalExpired,
     ApprovalRequested,
     ApprovalWithdrawn,
     DecisionSubmitted,
+    Edited,
     Outcome,
     Person,
+    Subject,
 )
 from events.commands import (
     AcknowledgeApproval,
     CommentOnApproval,
-    ExpireApproval,
     RequestApproval,
     SupersedeApproval,
     WithdrawApproval,
@@ -25,13 +26,13 @@ from events.commands import (
 from events.decider.refusal import Refused, already_withdrawn, not_found, when
 from events.state import Decided, Deciding, Expired, Final, Pending, State, Unknown, Withdrawn
 
-NOBODY = Person(email="timeout@placet.invalid", name="Nobody in time")
-"""Who decided when the time was over and the ask said what should happen then."""
+POLICY = Person(email="policy@placet.invalid", name="The policy")
+"""Who decided what a policy decides by itself."""
 
 
-def requested(command: RequestApproval) -> ApprovalRequested:
-    """Return the first fact of an approval."""
-    return ApprovalRequested(
+def requested(command: RequestApproval) -> list[ApprovalEvent]:
+    """Return the first facts of an approval."""
+    asked = ApprovalRequested(
         about=command.about,
         payload=command.payload,
         approvers=command.approvers,
@@ -41,9 +42,53 @@ def requested(command: RequestApproval) -> ApprovalRequested:
         editable=command.editable,
         supersede_on_comment=command.supersede_on_comment,
         on_timeout=command.on_timeout,
+        policy=command.policy,
         expires_at=command.expires_at,
         at=command.now,
     )
+    return [asked, *decided_by_policy(command, asked.about)]
+
+
+def decided_by_policy(command: RequestApproval, about: Subject) -> list[ApprovalEvent]:
+    """Return what the policy of an ask decides by itself: nothing, unless a condition held."""
+    if command.automatic is None:
+        return []
+    return decided_by(
+        POLICY,
+        command.automatic.outcome,
+        about,
+        reason=command.automatic.reason,
+        channel="policy",
+        now=command.now,
+    )
+
+
+def decided_by(
+    nobody: Person, outcome: Outcome, about: Subject, *, reason: str, channel: str, now: datetime
+) -> list[ApprovalEvent]:
+    """Return the facts of a decision that no person took; a source still has to accept it."""
+    submitted = DecisionSubmitted(
+        outcome=outcome,
+        by=nobody,
+        reason=reason,
+        channel=channel,
+        via=None,
+        revision=about.revision,
+        at=now,
+    )
+    if about.source is not None:
+        return [submitted]
+    final = ApprovalDecided(
+        about=about,
+        outcome=outcome,
+        by=nobody,
+        reason=reason,
+        channel=channel,
+        via=None,
+        decided_at=now,
+        at=now,
+    )
+    return [submitted, final]
 
 
 def withdraw(command: WithdrawApproval, state: State) -> list[ApprovalEvent]:
@@ -121,61 +166,6 @@ def comment(command: CommentOnApproval, state: State) -> list[ApprovalEvent]:
     return [commented]
 
 
-def expire(command: ExpireApproval, state: State) -> list[ApprovalEvent]:
-    """End what nobody decided in time, in the way that its ask said."""
-    match state:
-        case Pending() if command.now >= state.asked.expires_at:
-            return _ran_out(command, state)
-        case Unknown() | Pending() | Deciding() | Decided() | Withdrawn() | Expired():
-            return []  # an answer that was given in time is carried out, however long that takes
-        case _:
-            assert_never(state)
-
-
-def _ran_out(command: ExpireApproval, state: Pending) -> list[ApprovalEvent]:
-    about = state.asked.about
-    if about.source is not None:
-        # What the source holds is not ours to decide by a clock.
-        return [ApprovalExpired(about=about, at=command.now)]
-    match state.asked.on_timeout:
-        case "expire":
-            return [ApprovalExpired(about=about, at=command.now)]
-        case "approve":
-            return _decided_by_nobody("approved", command, state)
-        case "reject":
-            return _decided_by_nobody("rejected", command, state)
-        case _:
-            assert_never(state.asked.on_timeout)
-
-
-def _decided_by_nobody(
-    outcome: Outcome, command: ExpireApproval, state: Pending
-) -> list[ApprovalEvent]:
-    about = state.asked.about
-    reason = f"Nobody decided in time; the request said that it is then {outcome}."
-    return [
-        DecisionSubmitted(
-            outcome=outcome,
-            by=NOBODY,
-            reason=reason,
-            channel="timeout",
-            via=None,
-            revision=about.revision,
-            at=command.now,
-        ),
-        ApprovalDecided(
-            about=about,
-            outcome=outcome,
-            by=NOBODY,
-            reason=reason,
-            channel="timeout",
-            via=None,
-            decided_at=command.now,
-            at=command.now,
-        ),
-    ]
-
-
 def supersede(command: SupersedeApproval, state: State) -> list[ApprovalEvent]:
     """Withdraw what a newer ask of the same subject takes the place of."""
     match state:
@@ -198,7 +188,10 @@ def supersede(command: SupersedeApproval, state: State) -> list[ApprovalEvent]:
 
 
 def acknowledge(command: AcknowledgeApproval, state: State) -> list[ApprovalEvent]:
-    """Note that whoever waited has heard the outcome: once, whoever says it first."""
+    """Note that whoever waited has heard the outcome: once, whoever says it first.
+
+    What took effect may be told then, or later, by its requester.
+    """
     match state:
         case Unknown():
             raise not_found()
@@ -209,11 +202,38 @@ def acknowledge(command: AcknowledgeApproval, state: State) -> list[ApprovalEven
                 "Wait for it first.",
             )
         case Decided() | Withdrawn() | Expired():
-            if state.acknowledged:
-                return []
-            return [ApprovalAcknowledged(by=command.by, at=command.now)]
+            if command.effective is None or _told_before(command, command.effective, state):
+                if state.acknowledged:
+                    return []
+                return [ApprovalAcknowledged(by=command.by, at=command.now)]
+            return [
+                ApprovalAcknowledged(by=command.by, effective=command.effective, at=command.now)
+            ]
         case _:
             assert_never(state)
+
+
+def _told_before(command: AcknowledgeApproval, effective: Edited, state: Final) -> bool:
+    """Tell whether it is known what took effect; raises `Refused` for what cannot have."""
+    if not isinstance(state, Decided) or state.outcome != "approved":
+        raise Refused(
+            "not_editable",
+            "This was not approved, so nothing of it takes effect: leave out effective_payload.",
+        )
+    if not command.as_admin and command.by.email != state.about.requester.email:
+        raise Refused(
+            "not_the_requester",
+            f"Only {state.about.requester.email}, who asked, can say what took effect.",
+        )
+    if state.effective is None:
+        return False
+    if state.effective.payload_digest != effective.payload_digest:
+        raise Refused(
+            "already_resolved",
+            "What took effect was told before, and was something else: that stands. "
+            "Ask anew for what is to be done now.",
+        )
+    return True
 
 
 def is_final(state: State) -> bool:

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from events.approval import ApprovalEvent, ApprovalRevised, ApprovalWithdrawn
+from events.approval import ApprovalEvent, ApprovalRevised, ApprovalWithdrawn, Person
 from events.commands import (
     ObservePending,
     ObserveSettled,
     RequestApproval,
     SettleInWriteBack,
 )
-from events.decider.asking import requested
+from events.decider.asking import decided_by_policy, requested
 from events.state import Decided, Deciding, Expired, Pending, State, Unknown, Withdrawn
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -36,9 +36,9 @@ def observe_pending(command: ObservePending, state: State) -> list[ApprovalEvent
     """Ask for a record that is pending, or revise what was asked when its content changed."""
     match state:
         case Unknown():
-            return [requested(command.ask)]
+            return requested(command.ask)
         case Pending():
-            return [revised(command.ask, state)] if content_changed(command.ask, state) else []
+            return revised(command.ask, state) if content_changed(command.ask, state) else []
         case Deciding():
             return []  # the write-back reads the record itself before it writes
         case Decided() | Withdrawn() | Expired():
@@ -58,14 +58,30 @@ def content_changed(ask: RequestApproval, state: Pending | Deciding) -> bool:
     )
 
 
-def revised(ask: RequestApproval, state: Pending | Deciding) -> ApprovalRevised:
-    """Return the fact of a change, under a revision that was never shown before."""
+def revised(
+    ask: RequestApproval, state: Pending | Deciding, by: Person | None = None
+) -> list[ApprovalEvent]:
+    """Return the facts of a change, under a revision that was never shown before.
+
+    `by` is the requester who made it and whose ask says until when it waits; None: the source.
+    """
     about = ask.about
     if about.revision in state.asked.revisions:
         # A source that changes content and keeps its revision, or takes up an old one: an answer
         # to what was shown before must still be told from an answer to what is shown now.
         about = replace(about, revision=f"{about.revision}+{state.version}")
-    return ApprovalRevised(about=about, payload=ask.payload, approvers=ask.approvers, at=ask.now)
+    changed = ApprovalRevised(
+        about=about,
+        payload=ask.payload,
+        approvers=ask.approvers,
+        policy=ask.policy,
+        by=by,
+        expires_at=ask.expires_at if by is not None else None,
+        on_timeout=ask.on_timeout,
+        reason=ask.reason if by is not None else None,
+        at=ask.now,
+    )
+    return [changed, *decided_by_policy(ask, about)]
 
 
 def observe_settled(command: ObserveSettled, state: State) -> list[ApprovalEvent]:

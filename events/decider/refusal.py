@@ -1,9 +1,9 @@
 """What may not be, in sentences that tell a person what happened and what to do next."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
 
-from events.state import Withdrawn
+from events.state import Decided, Deciding, Expired, Pending, State, Unknown, Withdrawn
 
 RefusalCode = Literal[
     "not_found",
@@ -14,6 +14,13 @@ RefusalCode = Literal[
     "source_refused",
     "not_editable",
     "not_final",
+    "already_answered",
+    "own_request",
+    "returned",
+    "not_asked_back",
+    "cannot_reassign",
+    "reminded_already",
+    "too_often",
 ]
 
 
@@ -37,6 +44,31 @@ def already_withdrawn(state: Withdrawn) -> str:
 def not_found() -> Refused:
     """Return the refusal of a command for an approval that nobody asked for."""
     return Refused("not_found", "There is no such approval.")
+
+
+def refuse_unless_pending(state: State) -> Pending:
+    """Return what still waits; raises `Refused` for what does not, saying how it ended."""
+    match state:
+        case Pending():
+            return state
+        case Unknown():
+            raise not_found()
+        case Deciding():
+            raise Refused(
+                "already_resolved",
+                f"{state.answer.by.email} has already {state.answer.outcome} this.",
+            )
+        case Withdrawn():
+            raise Refused("already_resolved", already_withdrawn(state))
+        case Decided():
+            raise Refused(
+                "already_resolved",
+                f"Already {state.outcome} by {state.by.email} at {when(state.at)}.",
+            )
+        case Expired():
+            raise Refused("already_resolved", f"Already expired at {when(state.at)}.")
+        case _:
+            assert_never(state)
 
 
 def when(at: datetime) -> str:

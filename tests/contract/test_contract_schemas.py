@@ -3,21 +3,22 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
     Draft202012Validator,
     FormatChecker,
 )
 
-from events.approval import ApprovalEvent
+from events.approval import ApprovalEvent, Reminders, Rung, Seat, WorkingHours
 from events.codec import (
     EVENT_TYPES,
     SCHEMA_VERSIONS,
@@ -30,11 +31,14 @@ from events.codec import (
 from events.envelope import Recorded
 from events.observation import decode_observation, encode_observation
 from events.public import public_fact
+from events.state import Decided, Deciding, fold
 from scripts import schemas as script
 from services.decision.request_body import approval_decoder
 from tests.contract.compatibility import breaks
 from tests.contract.test_contract_messages import SEEN, stored
 from tests.core.examples import (
+    ANN,
+    BOB,
     EDITABLE,
     MIRRORED,
     NOW,
@@ -62,6 +66,25 @@ from tests.core.examples import (
     withdrawn,
 )
 from tests.core.making import PATIENT, any_fact, lives, payloads
+from tests.core.steps import (
+    CARL,
+    DORA,
+    answer_back,
+    answered_back,
+    ask_back,
+    asked,
+    asked_back,
+    escalate,
+    escalated,
+    is_away,
+    policy,
+    reassigned,
+    reminded,
+    sits,
+    step,
+    taken_over,
+)
+from tests.specification import given
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -166,14 +189,14 @@ def test_within_a_version_schemas_were_only_added_to_since_the_last_commit() -> 
 
 
 @PATIENT
-@given(any_fact())
+@drawn(any_fact())
 def test_every_fact_that_can_be_written_fits_its_schema(fact: ApprovalEvent) -> None:
     name, _, data = encode(fact)
     assert wrong(of_fact(name), data) == []
 
 
 @PATIENT
-@given(lives(payloads))
+@drawn(lives(payloads))
 def test_everything_that_the_core_produces_fits_its_schema(facts: list[ApprovalEvent]) -> None:
     for fact in facts:
         name, _, data = encode(fact)
@@ -181,7 +204,7 @@ def test_everything_that_the_core_produces_fits_its_schema(facts: list[ApprovalE
 
 
 @PATIENT
-@given(any_fact(), st.integers(1, 10**6))
+@drawn(any_fact(), st.integers(1, 10**6))
 def test_every_public_fact_fits_its_schema_and_says_no_more_and_no_less(
     fact: ApprovalEvent, version: int
 ) -> None:
@@ -279,6 +302,33 @@ def test_a_request_that_is_taken_fits_its_schema_and_the_other_way_round() -> No
         assert wrong(path, json.dumps(asked_by_nobody).encode())
 
 
+WHOLE_POLICY = policy(
+    step(sits(ANN, held_by=DORA), name="manager"),
+    step(
+        Seat(person=BOB, groups=("finance",), time_zone="Europe/Oslo", since=NOW),
+        sits(CARL, "legal"),
+        rule="each",
+        groups=("finance", "legal"),
+        deny=2,
+        name="board",
+    ),
+    because="payload.amount > 100",
+    self_approval=True,
+    reminders=Reminders(after_s=86400.0, every_s=3600.0, most=3),
+    ladder=(Rung(after_s=172800.0, to=("role:cfo", "approver.manager")),),
+    hours=WorkingHours(
+        time_zone="Europe/Oslo",
+        days=(0, 1, 2, 3, 4),
+        opens=540,
+        closes=1020,
+        holidays=(date(2026, 12, 25),),
+    ),
+    fallback_policy="board",
+    warnings=("group:legal has nobody",),
+)
+"""With everything that a policy can say."""
+
+
 @cache
 def _examples(name: str) -> Mapping[str, ApprovalEvent]:
     """What stands in the golden files of a type: which test file it is called by → the fact."""
@@ -288,7 +338,23 @@ def _examples(name: str) -> Mapping[str, ApprovalEvent]:
         "approval.requested.v1.mirrored": MIRRORED,
         "approval.notified.v1": notified(card()),
         "approval.notification_failed.v1": not_notified(no_card()),
-        "approval.revised.v1": revised(change),
+        "approval.revised.v1": replace(revised(change), on_timeout=None),
+        "approval.revised.v1.by_requester": revised(
+            replace(change, policy=WHOLE_POLICY, on_timeout="reject"), by=RITA
+        ),
+        "approval.requested.v1.policy": requested(
+            asked(WHOLE_POLICY, on_timeout="fallback"),
+        ),
+        "approval.decision_submitted.v1.vote": submitted(
+            answer(by=DORA), complete=False, on_behalf_of=ANN
+        ),
+        "approval.reminded.v1": reminded(ANN, 2),
+        "approval.reminded.v1.by_clock": reminded(BOB, by=None),
+        "approval.reassigned.v1": reassigned(is_away()),
+        "approval.escalated.v1": escalated(escalate(CARL), sits(CARL, "legal")),
+        "approval.escalated.v1.taken_over": taken_over(WHOLE_POLICY, on_timeout="approve"),
+        "approval.asked_back.v1": asked_back(ask_back(wants="changes")),
+        "approval.answered_back.v1": answered_back(answer_back()),
         "approval.commented.v1": commented(comment(text='NUL \0, é, 👩, \u2028 and \\ "q"')),
         "approval.decision_submitted.v1": submitted(answer()),
         "approval.decision_submitted.v1.bare": submitted(answer("rejected", reason=None)),
@@ -342,6 +408,28 @@ def test_what_an_earlier_release_stored_is_read_with_what_it_did_not_know_left_o
     data = path.read_bytes().removesuffix(b"\n")
     fact = decode(name, int(rest.partition(".")[0]), data)
     assert fact == _examples(name)[path.stem]
+
+
+@pytest.mark.parametrize("release", sorted(GOLDEN.glob("*/")), ids=str)
+def test_what_an_earlier_release_asked_for_is_decided_by_one_answer_as_it_was_then(
+    release: Path,
+) -> None:
+    def stored_then(file: str) -> ApprovalEvent:
+        data = (release / f"{file}.json").read_bytes()
+        return decode(file.partition(".v")[0], 1, data)
+
+    own, mirrored = (
+        stored_then("approval.requested.v1.own"),
+        stored_then("approval.requested.v1.mirrored"),
+    )
+    given(own).when(answer()).then(submitted(answer()), decided(answer(), OWN))
+    story = given(mirrored, stored_then("approval.revised.v1")).when(answer(by=BOB))
+    story = story.then(submitted(answer(by=BOB), revision="2"))
+    answered = stored_then("approval.decision_submitted.v1")
+    assert isinstance(fold((mirrored, answered)), Deciding)
+    ended = fold((mirrored, answered, stored_then("approval.decided.v1")))
+    assert isinstance(ended, Decided)
+    assert [vote.by for vote in ended.votes] == [ANN]
 
 
 def test_every_version_of_every_event_has_a_stored_body() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.approval import (
+    AppliedPolicy,
     ApprovalAcknowledged,
     ApprovalCommented,
     ApprovalDecided,
@@ -29,6 +30,7 @@ from events.approval import (
 )
 from events.commands import (
     AcknowledgeApproval,
+    Automatic,
     CommentOnApproval,
     ConfirmWriteBack,
     ExpireApproval,
@@ -73,6 +75,8 @@ def ask(
     editable: bool = False,
     supersede_on_comment: bool = False,
     on_timeout: OnTimeout = "expire",
+    policy: AppliedPolicy | None = None,
+    automatic: Automatic | None = None,
     **about: Any,
 ) -> RequestApproval:
     """Somebody's own ask, or what a record of a source stands for."""
@@ -106,6 +110,8 @@ def ask(
         editable=editable,
         supersede_on_comment=supersede_on_comment,
         on_timeout=on_timeout,
+        policy=policy,
+        automatic=automatic,
     )
 
 
@@ -122,12 +128,25 @@ def requested(one: RequestApproval) -> ApprovalRequested:
         editable=one.editable,
         supersede_on_comment=one.supersede_on_comment,
         on_timeout=one.on_timeout,
+        policy=one.policy,
     )
 
 
-def revised(one: RequestApproval, *, revision: str | None = None) -> ApprovalRevised:
-    about = one.about if revision is None else replace(one.about, revision=revision)
-    return ApprovalRevised(about=about, payload=one.payload, approvers=one.approvers, at=one.now)
+def revised(
+    one: RequestApproval, *, revision: str | None = None, by: Person | None = None
+) -> ApprovalRevised:
+    """What the source changed; or the requester, who then says until when it waits and why."""
+    return ApprovalRevised(
+        about=one.about if revision is None else replace(one.about, revision=revision),
+        payload=one.payload,
+        approvers=one.approvers,
+        policy=one.policy,
+        by=by,
+        expires_at=one.expires_at if by else None,
+        reason=one.reason if by else None,
+        on_timeout=one.on_timeout,
+        at=one.now,
+    )
 
 
 OWN = requested(ask())
@@ -205,6 +224,7 @@ def answer(
     now: datetime = NOW,
     reason: str | None = "Within budget",
     edited: Edited | None = None,
+    stands_in_for: tuple[Person, ...] = (),
 ) -> SubmitDecision:
     return SubmitDecision(
         outcome=outcome,
@@ -215,10 +235,17 @@ def answer(
         revision=revision,
         now=now,
         edited=edited,
+        stands_in_for=tuple(person.email for person in stands_in_for),
     )
 
 
-def submitted(one: SubmitDecision, *, revision: str = "1") -> DecisionSubmitted:
+def submitted(
+    one: SubmitDecision,
+    *,
+    revision: str = "1",
+    complete: bool = True,
+    on_behalf_of: Person | None = None,
+) -> DecisionSubmitted:
     return DecisionSubmitted(
         outcome=one.outcome,
         by=one.by,
@@ -228,6 +255,8 @@ def submitted(one: SubmitDecision, *, revision: str = "1") -> DecisionSubmitted:
         revision=revision,
         at=one.now,
         edited=one.edited,
+        complete=complete,
+        on_behalf_of=on_behalf_of.email if on_behalf_of else None,
     )
 
 

@@ -7,20 +7,40 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from events.approval import ApprovalEvent, Edited, Link, Person, SourceRecord, Subject
+from events.approval import (
+    AppliedPolicy,
+    ApprovalEvent,
+    Edited,
+    Link,
+    Person,
+    Reminders,
+    Rung,
+    Seat,
+    SourceRecord,
+    Step,
+    Subject,
+)
 from events.codec import WIRE_NAMES
 from events.commands import (
     AcknowledgeApproval,
+    AnswerBack,
+    AskBack,
+    Automatic,
     Command,
     CommentOnApproval,
     ConfirmWriteBack,
+    EscalateApproval,
     ExpireApproval,
     FailWriteBack,
+    Fallback,
     ObservePending,
     ObserveSettled,
+    ReassignApproval,
     RecordNotification,
     RecordNotificationFailure,
+    RemindApprovers,
     RequestApproval,
+    ReviseApproval,
     ReviseInWriteBack,
     SettleInWriteBack,
     SubmitDecision,
@@ -30,11 +50,13 @@ from events.commands import (
 from events.decider import Refused, decide
 from events.digest import payload_digest
 from events.state import evolve, fold
+from events.voting import can_be_met
 from tests.core.examples import ANN, BOB, EVE, NOW, RITA
+from tests.core.steps import CARL, DORA
 
 PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 """For machines that do other things meanwhile: how long an example takes proves nothing."""
-PEOPLE = (ANN, BOB, EVE, RITA)
+PEOPLE = (ANN, BOB, CARL, DORA, EVE, RITA)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 """Whatever JSON can carry: NUL and emoji, but no halves of surrogate pairs."""
 times = st.integers(-5, 3000).map(lambda after: NOW + timedelta(minutes=after))
@@ -55,6 +77,50 @@ people = st.sampled_from(PEOPLE)
 outcomes = st.sampled_from(["approved", "rejected"])
 causes = st.sampled_from(["settled", "cancelled", "gone", "recalled", "superseded"])
 versions = st.integers(1, 9)
+GROUPS = ("finance", "legal")
+
+
+@st.composite
+def seats(draw: st.DrawFn, who: st.SearchStrategy[Person] = people) -> Seat:
+    """A place for somebody, whom another may represent."""
+    person = draw(who)
+    stand_in = draw(st.none() | who)
+    return Seat(
+        person=person,
+        groups=draw(st.sampled_from([(), ("finance",), ("legal",), GROUPS])),
+        held_by=stand_in if stand_in != person else None,
+    )
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> Step:
+    """A step that its people can meet, of any rule."""
+    theirs = tuple(
+        draw(st.lists(seats(), min_size=1, max_size=4, unique_by=lambda seat: seat.person))
+    )
+    rule = draw(st.sampled_from(["any", "all", "count", "percent", "each"]))
+    needed = {"any": 1, "all": len(theirs), "each": len(GROUPS)}.get(rule)
+    step = Step(
+        name=draw(st.sampled_from(["manager", "board"])),
+        rule=rule,
+        needed=needed or draw(st.integers(1, len(theirs))),
+        deny=draw(st.integers(1, 2)),
+        seats=theirs,
+        groups=GROUPS if rule == "each" else (),
+    )
+    return step if can_be_met(step) else replace(step, rule="any", needed=1, groups=())
+
+
+policies = st.builds(
+    AppliedPolicy,
+    name=st.sampled_from(["", "expenses", "board"]),
+    version=st.integers(1, 2),
+    steps=st.lists(steps(), min_size=1, max_size=3).map(tuple),
+    self_approval=st.booleans(),
+    reminders=st.none() | st.just(Reminders(after_s=60.0, every_s=60.0, most=3)),
+    ladder=st.lists(st.just(Rung(after_s=60.0, to=("role:cfo",))), max_size=2).map(tuple),
+)
+"""Policies of few people, so that they sit at several steps and for each other."""
 
 
 @st.composite
@@ -98,7 +164,12 @@ def asks(
         now=now,
         editable=draw(st.booleans()),
         supersede_on_comment=draw(st.booleans()),
-        on_timeout=draw(st.sampled_from(["expire", "approve", "reject"])),
+        on_timeout=draw(st.sampled_from(["expire", "approve", "reject", "fallback"])),
+        policy=draw(st.none() | policies),
+        automatic=draw(
+            st.sampled_from([None] * 9)
+            | st.builds(Automatic, outcome=outcomes, reason=st.just("It is small."))
+        ),
     )
 
 
@@ -111,6 +182,8 @@ def commands(
     channels = st.sampled_from(["slack", "email"])
     revisions = st.sampled_from(["1", "2", "1+1"])
     optional = st.none() | texts
+    stand_ins = st.lists(addresses, max_size=2).map(tuple)
+    questions = st.sampled_from(["q1", "q2", "q3"])
     settling = {"cause": causes, "by": st.none() | addresses, "outcome": st.none() | outcomes}
     return st.one_of(
         one_ask,
@@ -141,6 +214,7 @@ def commands(
             channel=channels,
             via=optional,
             revision=st.none() | revisions,
+            stands_in_for=stand_ins,
             edited=st.none()
             | bodies.map(lambda body: Edited(payload=body, payload_digest=payload_digest(body))),
             now=times,
@@ -172,7 +246,62 @@ def commands(
             now=times,
             by_person=st.booleans(),
         ),
-        st.builds(ExpireApproval, now=times),
+        st.builds(
+            ExpireApproval,
+            now=times,
+            fallback=st.none()
+            | st.builds(
+                Fallback,
+                policy=policies,
+                expires_at=times.map(lambda at: at + timedelta(days=3)),
+                on_timeout=st.sampled_from(["expire", "approve", "fallback"]),
+            ),
+        ),
+        st.builds(
+            RemindApprovers,
+            by=st.none() | people,
+            as_admin=st.booleans(),
+            approver=addresses,
+            number=st.integers(1, 2),
+            now=times,
+        ),
+        st.builds(
+            ReassignApproval,
+            person=addresses,
+            to=people,
+            cause=st.sampled_from(["reassigned", "delegated", "deactivated"]),
+            by=st.none() | people,
+            as_admin=st.booleans(),
+            reason=optional,
+            now=times,
+        ),
+        st.builds(
+            EscalateApproval,
+            step=st.integers(0, 1),
+            rung=st.integers(1, 2),
+            seats=st.lists(seats(), max_size=2).map(tuple),
+            now=times,
+        ),
+        st.builds(
+            AskBack,
+            question_id=questions,
+            by=people,
+            text=texts,
+            wants=st.sampled_from(["answer", "changes"]),
+            revision=st.none() | revisions,
+            stands_in_for=stand_ins,
+            now=times,
+        ),
+        st.builds(
+            AnswerBack,
+            question_id=questions,
+            by=people,
+            as_admin=st.booleans(),
+            text=texts,
+            expires_at=times.map(lambda at: at + timedelta(days=1)),
+            now=times,
+        ),
+        st.builds(ReviseApproval, by=people, as_admin=st.booleans(), ask=one_ask),
     )
 
 
@@ -188,7 +317,7 @@ def about_one_record(first: RequestApproval, rest: list[Command]) -> list[Comman
         match order:
             case RequestApproval():
                 orders.append(seen(order))
-            case ObservePending() | ReviseInWriteBack():
+            case ObservePending() | ReviseInWriteBack() | ReviseApproval():
                 orders.append(replace(order, ask=seen(order.ask)))
             case _:
                 orders.append(order)
@@ -227,6 +356,23 @@ def any_fact(
     """Any fact at all, whether or not the core would make it: from the types alone."""
     moments = st.integers(0, 10**15).map(lambda after: NOW + timedelta(microseconds=after))
     person = st.builds(Person, email=texts, name=st.none() | texts)
+    place = st.builds(
+        Seat,
+        person=person,
+        groups=st.lists(texts, max_size=2).map(tuple),
+        held_by=st.none() | person,
+        time_zone=st.none() | texts,
+        since=st.none() | moments,
+    )
+    one_policy = st.builds(
+        AppliedPolicy,
+        name=texts,
+        steps=st.lists(
+            st.builds(Step, seats=st.lists(place, min_size=1, max_size=2).map(tuple)),
+            min_size=1,
+            max_size=2,
+        ).map(tuple),
+    )
     subject = st.builds(
         Subject,
         type=texts,
@@ -251,6 +397,9 @@ def any_fact(
         "at": moments,
         "expires_at": moments,
         "decided_at": moments,
+        "policy": st.none() | one_policy,
+        "seats": st.lists(place, max_size=2).map(tuple),
+        "to": person,
     }
     return st.one_of(
         [

@@ -3,7 +3,7 @@
 import pytest
 
 from events.approval import Outcome
-from events.decider.asking import NOBODY
+from events.decider.lapsing import NOBODY
 from tests.core.examples import (
     ANN,
     BOB,

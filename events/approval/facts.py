@@ -7,78 +7,21 @@ rules of today say. Wire names and schema versions stand in `events.codec`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
-Json = Any
-Outcome = Literal["approved", "rejected"]
-Urgency = Literal["low", "medium", "high"]
-OnTimeout = Literal["expire", "approve", "reject"]
-"""What becomes of an ask that nobody decided in time."""
-WithdrawalCause = Literal["settled", "cancelled", "gone", "recalled", "superseded"]
-"""Settled, cancelled or gone in the source; recalled by the requester; superseded by another."""
-WriteBackFailure = Literal["refused", "unreachable", "changed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody by e-mail address, which is kept in lower case."""
-
-    email: str
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """An item elsewhere that belongs to an approval, such as an issue or a pull request."""
-
-    kind: str
-    id: str
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRecord:
-    """The record in a system of record that an approval mirrors."""
-
-    name: str
-    record_id: str
-    revision: str
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What an approval is about: all that a subscriber needs to know about it without asking back.
-
-    `revision` is the version of the content that an approver saw; `payload_digest` is the
-    SHA-256 of the canonical payload (RFC 8785), so that what was approved can be held to it.
-    """
-
-    type: str
-    title: str
-    requester: Person
-    revision: str
-    round: int
-    payload_digest: str
-    source: SourceRecord | None = None
-    subject: str | None = None
-    checkpoint_name: str | None = None
-    execution_id: str | None = None
-    agent_id: str | None = None
-    links: tuple[Link, ...] = ()
-    callback_url: str | None = None
-    type_version: int | None = None
-    """Which version of its approval type it was held to; None for a type that nobody defined."""
-    callback_dialect: str | None = None
-    """In which words `callback_url` is told; None for our own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edited:
-    """The payload as an approver changed it, with its own digest: this is what was approved."""
-
-    payload: Json
-    payload_digest: str
+from events.approval.nouns import (
+    Edited,
+    Json,
+    OnTimeout,
+    Outcome,
+    Person,
+    Reassignment,
+    Subject,
+    Urgency,
+    Wanted,
+    WithdrawalCause,
+    WriteBackFailure,
+)
+from events.approval.policy import AppliedPolicy, Seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +39,8 @@ class ApprovalRequested:
     editable: bool = False
     supersede_on_comment: bool = False
     on_timeout: OnTimeout = "expire"
+    policy: AppliedPolicy | None = None
+    """None where any one of `approvers` decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +68,22 @@ class NotificationFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRevised:
-    """The content changed while pending: an answer to an older revision is refused from here on."""
+    """The content changed while pending: answers to older revisions fall, or are refused.
+
+    `by` is the requester who changed it, None for a record that changed in its source;
+    `expires_at` is None where the time goes on, `reason` and `on_timeout` where they stay as they
+    were.
+    """
 
     about: Subject
     payload: Json
     approvers: tuple[Person, ...]
     at: datetime
+    policy: AppliedPolicy | None = None
+    by: Person | None = None
+    expires_at: datetime | None = None
+    reason: str | None = None
+    on_timeout: OnTimeout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +98,11 @@ class ApprovalCommented:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionSubmitted:
-    """An approver answered, and the answer is safe; `via` is the key that answered for them."""
+    """An approver answered, and the answer is safe; `via` is the key that answered for them.
+
+    `complete` tells whether it settles the approval, or others must answer too; `on_behalf_of`
+    is whose place they answered in, if it was not their own.
+    """
 
     outcome: Outcome
     by: Person
@@ -153,6 +112,73 @@ class DecisionSubmitted:
     revision: str
     at: datetime
     edited: Edited | None = None
+    complete: bool = True
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReminded:
+    """Somebody who has not answered is told again; `by` is who wanted that, None for the clock.
+
+    `number` counts from 1 for each approver and step.
+    """
+
+    approver: str
+    number: int
+    by: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReassigned:
+    """It waits for `to` now instead of `person`, who may still answer after a delegation."""
+
+    person: str
+    to: Person
+    cause: Reassignment
+    by: str | None
+    reason: str | None
+    at: datetime
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalEscalated:
+    """Nobody answered in time: others are asked as well, or another policy takes over.
+
+    `rung` counts from 1 within a step. `policy`, `expires_at` and `on_timeout` stand where the
+    whole policy is another one from here on.
+    """
+
+    rung: int
+    seats: tuple[Seat, ...]
+    reason: str
+    at: datetime
+    policy: AppliedPolicy | None = None
+    expires_at: datetime | None = None
+    on_timeout: OnTimeout = "expire"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedBack:
+    """An approver asked the requester, or returned it for changes: the clock stops."""
+
+    question_id: str
+    by: Person
+    text: str
+    wants: Wanted
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredBack:
+    """The requester answered: it waits for its approvers again, until `expires_at`."""
+
+    question_id: str
+    by: Person
+    text: str
+    expires_at: datetime
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,10 +230,14 @@ class ApprovalExpired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalAcknowledged:
-    """Whoever waited has heard how it ended; it follows a final fact."""
+    """Whoever waited has heard how it ended; it follows a final fact.
+
+    `effective` is what took effect in the end, where they told.
+    """
 
     by: Person
     at: datetime
+    effective: Edited | None = None
 
 
 ApprovalEvent = (
@@ -217,6 +247,11 @@ ApprovalEvent = (
     | ApprovalRevised
     | ApprovalCommented
     | DecisionSubmitted
+    | ApprovalReminded
+    | ApprovalReassigned
+    | ApprovalEscalated
+    | AskedBack
+    | AnsweredBack
     | WriteBackFailed
     | ApprovalDecided
     | ApprovalWithdrawn
