@@ -42,7 +42,30 @@ class Channel(Protocol):
     ) -> None:
         """Let a card that was sent show something else from now on; no new message.
 
+        An open card may have nothing to press any more, and have it again later: see `Card.asks`.
         Raises `ChannelUnavailable`, and `ChannelRefused` when the card is not there any more.
+        """
+        ...
+
+
+@runtime_checkable
+class Reminding(Protocol):
+    """A channel that can tell somebody again of a card that is out."""
+
+    async def remind(
+        self,
+        reference: str | None,
+        card: Card,
+        *,
+        approval_id: str,
+        approver: str,
+        workspace: str,
+        idempotency_key: str,
+    ) -> None:
+        """Say, beside the card that was sent, that it still waits: a short message of its own.
+
+        The same `idempotency_key` is the same reminder.
+        Raises `ChannelUnavailable`, `ChannelRefused`.
         """
         ...
 

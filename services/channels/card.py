@@ -2,32 +2,54 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Literal, assert_never
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
 
-from events.approval import Person, SourceRecord, WriteBackFailed
-from projections.approval_view import OPEN, ApprovalView, Approver
-from services.channels.facts import Details, details
+from events.approval import ApprovalReassigned, SourceRecord, WriteBackFailed
+from events.course import Course
+from projections.approval_view import OPEN, ApprovalView
+from services.channels.facts import Details, Fact, details
 from services.channels.mustache import MOST_TITLE, CardTemplate, drawn
 from services.channels.plain import block, line
+from services.channels.questions import Question, said
+from services.channels.status import (
+    MOST_NAME,
+    MOST_REASON,
+    answered,
+    elsewhere,
+    for_requester,
+    is_asked,
+    person,
+    superseded,
+    time,
+    waiting,
+)
 
 Shown = Literal["open", "superseded", "settled"]
-"""Waits for an answer; replaced by a newer card; nothing left to answer."""
+"""Something may still change; replaced by a newer card; nothing left to answer."""
+Asks = Literal["decision", "answer", "changes"]
+"""What a card asks its reader for: to approve or reject, to answer, to change the request."""
 
-MOST_REASON = 2000
-_MOST_NAME = 120
+MOST_PEOPLE = 50
+MOST_ANSWERS = 20
+MOST_WARNINGS = 5
+_MOST_WARNING = 300
 _MOST_URL = 2000
 _URL = re.compile(r"https?://[^\s\x00-\x1f\x7f\"'<>\\`]+", re.IGNORECASE)
+_NOT_SHOWN = ("template_error", "time_left")
+"""`time_left` is out of date as soon as it is written, and is no reason to write it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What is shown, in plain text: a channel escapes it for its own markup.
 
+    `asks` is what the reader is to do; None: nothing just now, so there is nothing to press.
     `body` stands in place of `details` when the source has a template. `template_error` says why
     that template could not be used; it is for the log and is not shown.
     """
@@ -35,8 +57,13 @@ class Card:
     title: str
     status: str
     shown: Shown
+    asks: Asks | None
     requester: str
     approvers: tuple[str, ...]
+    progress: str | None
+    answers: tuple[str, ...]
+    warnings: tuple[str, ...]
+    said: tuple[Fact, ...]
     urgency: str
     reason: str | None
     deadline: str | None
@@ -50,11 +77,11 @@ class Card:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is shown, in hexadecimal."""
+        """SHA-256 of what is shown, but for the time that is left, in hexadecimal."""
         shown = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name != "template_error"
+            if field.name not in _NOT_SHOWN
         }
         return hashlib.sha256(msgspec.json.encode(shown)).hexdigest()
 
@@ -69,12 +96,72 @@ def make_card(
     superseded_by: ApprovalView | None = None,
     failure: WriteBackFailed | None = None,
     changed: bool = False,
+    passed_on: ApprovalReassigned | None = None,
+    questions: Sequence[Question] = (),
 ) -> Card:
     """Return the card of one approver.
 
     `superseded_by` is the approval as it is now, for a card that shows an older revision of it;
-    `failure` is why an answer was not taken; `changed` tells that an older card is replaced.
+    `failure` is why an answer was not taken; `changed` tells that an older card is replaced;
+    `passed_on` is to whom the approver's place went; `questions` are all that were asked back.
     """
+    shown: Shown = "open" if view.status in OPEN else "settled"
+    asks: Asks | None = None
+    if superseded_by is not None and shown == "open":
+        shown = "superseded"
+        status = superseded(superseded_by, approver_email)
+    elif view.status != "pending":
+        status = answered(view)
+    elif is_asked(view, approver_email):
+        asks = "decision"
+        status = waiting(view, approver_email, failure, changed=changed)
+    else:
+        status = elsewhere(view, approver_email, passed_on)
+    return _card(
+        view,
+        status,
+        shown,
+        asks,
+        public_url=public_url,
+        template=template,
+        now=now,
+        questions=said(questions, but=view.asked_back),
+    )
+
+
+def make_question(
+    view: ApprovalView,
+    question: Question,
+    *,
+    public_url: str,
+    template: CardTemplate | None,
+    now: datetime,
+) -> Card:
+    """Return the card on which the requester reads what was asked back: none to approve with."""
+    is_open = view.status == "pending" and view.asked_back == question.asked
+    return _card(
+        view,
+        for_requester(view, question),
+        "open" if is_open else "settled",
+        question.asked.wants if is_open else None,
+        public_url=public_url,
+        template=template,
+        now=now,
+        questions=(),
+    )
+
+
+def _card(
+    view: ApprovalView,
+    status: str,
+    shown: Shown,
+    asks: Asks | None,
+    *,
+    public_url: str,
+    template: CardTemplate | None,
+    now: datetime,
+    questions: tuple[Fact, ...],
+) -> Card:
     link = f"{public_url.rstrip('/')}/approvals/{quote(view.id, safe='')}"
     title, body, template_error = line(view.title, MOST_TITLE), None, None
     if template is not None:
@@ -82,24 +169,21 @@ def make_card(
             title, body = drawn(template, view, link)
         except Exception as error:  # noqa: BLE001 # a template of a user may fail in any way, and the approver is asked all the same
             template_error = f"{type(error).__name__}: {error}"
-    shown: Shown = "open" if view.status in OPEN else "settled"
-    if superseded_by is not None and shown == "open":
-        shown = "superseded"
-        status = _superseded(superseded_by, approver_email)
-    elif view.status == "pending":
-        status = _waiting(view, approver_email, failure, changed=changed)
-    else:
-        status = _answered(view)
     return Card(
         title=title,
         status=status,
         shown=shown,
-        requester=_person(view.requester),
-        approvers=tuple(_person(one) for one in view.approvers),
+        asks=asks,
+        requester=person(view.requester),
+        approvers=_approvers(view),
+        progress=_progress(view) if shown == "open" else None,
+        answers=_answers(view.course) if view.course else (),
+        warnings=_warnings(view.course) if view.course else (),
+        said=questions,
         urgency=view.urgency,
         reason=block(view.reason, MOST_REASON) or None if view.reason else None,
-        deadline=_time(view.expires_at) if shown == "open" else None,
-        time_left=_span(view.expires_at - now) if shown == "open" else None,
+        deadline=time(view.deadline) if asks else None,
+        time_left=_span(view.deadline - now) if asks else None,
         body=body,
         details=details(view.payload),
         link=link,
@@ -109,62 +193,50 @@ def make_card(
     )
 
 
-def _waiting(
-    view: ApprovalView, approver_email: str, failure: WriteBackFailed | None, *, changed: bool
-) -> str:
-    parts = []
-    if failure is not None:
-        where = line(view.source.name, _MOST_NAME) if view.source else "the source"
-        parts.append(
-            f"{failure.outcome.capitalize()} by {line(failure.by.email, _MOST_NAME)}, but {where} "
-            f"did not take the answer: {block(failure.reason, MOST_REASON)}"
+def _approvers(view: ApprovalView) -> tuple[str, ...]:
+    """Return who is at the step that waits; of those who stand in, also for whom."""
+    step = view.course.step + 1 if view.course else 1
+    people = list(
+        dict.fromkeys(
+            f"{person(one)} for {line(one.on_behalf_of, MOST_NAME)}"
+            if one.on_behalf_of
+            else person(one)
+            for one in view.approvers
+            if one.step == step
         )
-    if changed:
-        parts.append(
-            f"The content changed: revision {line(view.revision, _MOST_NAME)}. "
-            "An answer to what you saw before does not count."
-        )
-    others = [line(one.email, _MOST_NAME) for one in view.approvers if one.email != approver_email]
-    whom = f"you or {', '.join(others)}: one answer settles it" if others else "you"
-    parts.append(f"Waiting for {whom}. Approve or reject it in Placet.")
-    return " ".join(parts)
+    )
+    return _bounded(people, MOST_PEOPLE, "more")
 
 
-def _superseded(now_is: ApprovalView, approver_email: str) -> str:
-    changed = f"The content changed: revision {line(now_is.revision, _MOST_NAME)}."
-    if approver_email in {one.email for one in now_is.approvers}:
-        return f"{changed} Answer the newer card."
-    return f"{changed} You are not asked any more."
+def _progress(view: ApprovalView) -> str | None:
+    return line(view.progress.words, _MOST_WARNING) if view.progress else None
 
 
-def _answered(view: ApprovalView) -> str:
-    match view.status:
-        case "approved" | "rejected":
-            by = line(view.decided_by or "somebody", _MOST_NAME)
-            at = f" at {_time(view.decided_at)}" if view.decided_at else ""
-            why = f": {block(view.decision_reason, MOST_REASON)}" if view.decision_reason else "."
-            return f"{view.status.capitalize()} by {by}{at}{why}"
-        case "withdrawn":
-            why = block(view.withdrawn_reason or "", MOST_REASON) or "Withdrawn."
-            return f"This request is already resolved/canceled: {why}"
-        case "expired":
-            return f"Expired at {_time(view.expires_at)}: nobody decided in time."
-        case "deciding" | "pending":
-            answered = [one for one in view.approvers if one.answer]
-            who = f"{answered[0].answer or ''} by {answered[0].email}" if answered else "given"
-            return f"The answer ({line(who, _MOST_NAME)}) is on its way to the source."
-        case _:
-            assert_never(view.status)
+def _answers(course: Course) -> tuple[str, ...]:
+    """Return who answered what, the latest last, and at which of several steps."""
+    steps = course.policy.steps
+    told = []
+    for vote in course.votes[-MOST_ANSWERS:]:
+        instead = f" for {line(vote.seat, MOST_NAME)}" if vote.seat != vote.by.email else ""
+        name = line(steps[vote.step].name, MOST_NAME)
+        at_step = f", step {vote.step + 1} ({name})" if len(steps) > 1 else ""
+        told.append(f"{person(vote.by)} {vote.outcome}{instead}{at_step}")
+    left_out = len(course.votes) - len(told)
+    return (f"{left_out} earlier", *told) if left_out else tuple(told)
 
 
-def _person(person: Person | Approver) -> str:
-    email = line(person.email, _MOST_NAME)
-    name = line(person.name or "", _MOST_NAME)
-    return f"{name} ({email})" if name else email
+def _warnings(course: Course) -> tuple[str, ...]:
+    found = [line(one, _MOST_WARNING) for one in course.policy.warnings]
+    return _bounded(found, MOST_WARNINGS, "more in Placet")
+
+
+def _bounded(texts: Sequence[str], most: int, more: str) -> tuple[str, ...]:
+    left_out = len(texts) - most
+    return (*texts[:most], f"{left_out} {more}") if left_out > 0 else tuple(texts)
 
 
 def _record(source: SourceRecord) -> str:
-    return line(f"{source.name} {source.record_id}", _MOST_NAME)
+    return line(f"{source.name} {source.record_id}", MOST_NAME)
 
 
 def _safe_url(url: str | None) -> str | None:
@@ -172,10 +244,6 @@ def _safe_url(url: str | None) -> str | None:
     if url is None or len(url) > _MOST_URL or not _URL.fullmatch(url):
         return None
     return url
-
-
-def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _span(left: timedelta) -> str:

@@ -10,8 +10,8 @@ from events.store.named_sql import statements
 from projections.cursors import cursor_of_time, time_of
 from services.channels import ChannelRefused
 from services.channels.card import Card, Shown
-from services.channels.html import html
-from services.channels.text import subject, text
+from services.channels.html import html, reminder_html
+from services.channels.text import reminder, subject, text
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -73,6 +73,33 @@ class OutboxChannel:
                 card.shown,
             )
         return message_id
+
+    async def remind(
+        self,
+        reference: str | None,
+        card: Card,
+        *,
+        approval_id: str,
+        approver: str,
+        workspace: str,
+        idempotency_key: str,
+    ) -> None:
+        """See `Reminding.remind`; the message's id begins with that of the card's."""
+        if reference is None:
+            raise ChannelRefused("There is no message in the outbox to remind of.")
+        line, body = reminder(card)
+        async with self._database.workspace(workspace) as connection:
+            await connection.execute(
+                self._sql["send"],
+                workspace,
+                f"{reference}_{_message_id(idempotency_key)}",
+                approval_id,
+                approver,
+                line,
+                body,
+                reminder_html(card),
+                card.shown,
+            )
 
     async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
         """See `Finder.find`."""

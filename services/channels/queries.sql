@@ -10,7 +10,11 @@ ON CONFLICT DO NOTHING;
 SELECT message_id FROM outbox_messages WHERE workspace = $1 AND message_id = $2;
 
 -- name: update
--- Let a message show something else.
+-- Let a message show something else, and let the reminders of it be as open as it is.
+WITH reminders AS (
+    UPDATE outbox_messages SET shown = $6, updated_at = now()
+    WHERE workspace = $1 AND message_id > $2 || '_' AND message_id < $2 || '`' AND shown <> $6
+)
 UPDATE outbox_messages
 SET subject = $3, body_text = $4, body_html = $5, shown = $6, updated_at = now()
 WHERE workspace = $1 AND message_id = $2

@@ -1,16 +1,29 @@
 """A card as plain text, for channels without markup and beside the HTML of an e-mail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from services.channels.card import Card
+from services.channels.card import Asks, Card, Shown
 from services.channels.facts import Table
 
-_PREFIX = {"open": "To approve", "superseded": "Changed", "settled": "Settled"}
+_PREFIX: Mapping[Shown, str] = {"open": "Waits", "superseded": "Changed", "settled": "Settled"}
+_WANTED: Mapping[Asks, str] = {
+    "decision": "To approve",
+    "answer": "To answer",
+    "changes": "To change",
+}
 
 
 def subject(card: Card) -> str:
     """Return one line for a list of messages."""
-    return f"{_PREFIX[card.shown]}: {card.title}"
+    return f"{_WANTED[card.asks] if card.asks else _PREFIX[card.shown]}: {card.title}"
+
+
+def reminder(card: Card) -> tuple[str, str]:
+    """Return subject and text of a short message that a card still waits for its reader."""
+    lines = [card.title, "", "This still waits for you.", "", f"In Placet: {card.link}"]
+    if card.deadline:
+        lines[3:3] = [f"Answer by: {card.deadline} ({card.time_left} left when this was written)"]
+    return f"Reminder: {card.title}", "\n".join(lines) + "\n"
 
 
 def text(card: Card) -> str:
@@ -25,11 +38,19 @@ def _lines(card: Card) -> Iterator[str]:
     yield ""
     yield f"Asked by: {card.requester}"
     yield f"Approvers: {', '.join(card.approvers)}"
+    if card.progress:
+        yield f"Progress: {card.progress}"
+    for answer in card.answers:
+        yield f"Answered: {answer}"
+    for warning in card.warnings:
+        yield f"Warning: {warning}"
     yield f"Urgency: {card.urgency}"
     if card.deadline:
         yield f"Answer by: {card.deadline} ({card.time_left} left when this was written)"
     if card.reason:
         yield f"Why: {_indented(card.reason)}"
+    for one in card.said:
+        yield f"{one.label}: {_indented(one.value)}"
     yield ""
     if card.body is not None:
         # Indented, so that no line of a payload passes for one of ours.

@@ -1,21 +1,22 @@
 """Attends to approvals: edits the cards that are out, sends those that are missing, records."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from events.store import EventStore
 from services.effects import Effect
 from services.notifier.cards import Cards, Key, SentCard
 from services.notifier.editing import Editing
-from services.notifier.ledger import CHECK, Ledger
+from services.notifier.ledger import CHECK, WINDOW, Ledger
 from services.notifier.noting import WorkNotes, check_effect
 from services.notifier.parallel import side_by_side
 from services.notifier.reach import Reach
 from services.notifier.recording import Recording
 from services.notifier.sending import GivenUp, Out, Sending
-from services.notifier.standing import Standing, standing_of
+from services.notifier.standing import Due, Standing, standing_of
 
 BUDGET_S = 60.0
 """After which time what is left is put off: a consumer that takes minutes over a batch is taken
@@ -31,6 +32,7 @@ class _Work:
     """What has come of attending so far, whatever happens next."""
 
     outcomes: list[Out | GivenUp] = field(default_factory=list)
+    questions: list[Key] = field(default_factory=list)
     closes: list[Effect] = field(default_factory=list)
 
 
@@ -47,6 +49,7 @@ class Attending:
         sending: Sending,
         recording: Recording,
         notes: WorkNotes,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._cards = cards
@@ -56,6 +59,7 @@ class Attending:
         self._sending = sending
         self._recording = recording
         self._notes = notes
+        self._clock = clock
 
     async def look(self, keys: Sequence[Key]) -> list[Case]:
         """Return how approvals stand and which cards are out; unknown ones are left out.
@@ -77,7 +81,7 @@ class Attending:
         return [(standing, rows[standing.key]) for standing in standings]
 
     async def attend(self, cases: Sequence[Case], *, check: bool = True) -> None:
-        """Edit what is out of date, tell of a failure, send what is missing, record what is out.
+        """Edit what is out of date, send what is missing, remind, and record what is out.
 
         `check` asks the source before the first card of a revision; a retry of a single card
         comes after that. Raises `Unavailable` when our own store is away, once all had their turn.
@@ -95,16 +99,17 @@ class Attending:
                 moved = await self._recording.record(work.outcomes)
                 for effect in work.closes:
                     await self._ledger.done(effect)
-            if not moved:
+            again = list(dict.fromkeys((*moved, *work.questions)))
+            if not again:
                 return
             # Settled or changed while a card was on its way: edit that card now, since no further
             # message may come to make us do so. After the last round, the sweep does.
-            cases = await self.look(moved)
+            cases = await self.look(again)
 
     def _needs_nothing(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
         """Tell, without asking anybody, whether there is nothing to do: the rule on a replay."""
         return (
-            standing.failure is None
+            not standing.has_moved
             and not standing.missing(self._reach)
             and not self._editing.outdated(standing, rows)
         )
@@ -115,8 +120,10 @@ class Attending:
         standing, rows = case
         if asyncio.get_running_loop().time() < until:
             await self._editing.bring_up(standing, rows)
-            await self._editing.tell_failure(standing, rows)
+            await self._ask_requester(standing, rows, work)
             await self._send_missing(standing, rows, work, check=check)
+            for due in self.reminders(standing):
+                await self._sending.remind(standing, rows, due)
             return
         effect = Effect(
             workspace=standing.workspace,
@@ -126,6 +133,20 @@ class Attending:
         )
         if await self._ledger.take(effect) is not None:
             await self._ledger.later(effect, 0.0, "The batch took too long.")
+
+    def reminders(self, standing: Standing) -> Sequence[Due]:
+        """Return the reminders that are not too old to be sent."""
+        return standing.reminders(self._reach, since=self._clock() - WINDOW)
+
+    async def _ask_requester(
+        self, standing: Standing, rows: Sequence[SentCard], work: _Work
+    ) -> None:
+        asked_at = standing.asked_back_at
+        if asked_at is None:
+            return
+        for channel in self._reach:
+            if await self._sending.ask_requester(standing, rows, asked_at, channel):
+                work.questions.append(standing.key)
 
     async def _send_missing(
         self, standing: Standing, rows: Sequence[SentCard], work: _Work, *, check: bool

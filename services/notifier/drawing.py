@@ -1,11 +1,11 @@
-"""Draws the card that an approver should see of a revision, given how the approval stands now."""
+"""Draws the card that somebody should see of a revision, or of a question, as things stand now."""
 
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from projections.approval_view import ApprovalView
-from services.channels.card import Card, make_card
+from services.channels.card import Card, make_card, make_question
 from services.channels.mustache import CardTemplate
 from services.notifier.standing import Standing
 
@@ -33,7 +33,10 @@ class Drawing:
     def card(self, standing: Standing, approver: str, revision: str) -> Card:
         """Return the card; its `shown` tells whether it is open, superseded or settled."""
         now_is = standing.view()
-        superseded = standing.should_show(approver, revision) == "superseded"
+        asked_at = standing.question_at(revision)
+        if asked_at is not None:
+            return self._checked(standing, now_is, self._question(standing, now_is, asked_at))
+        superseded = standing.should_show(revision) == "superseded"
         view = standing.view_of_revision(revision) if superseded else now_is
         card = make_card(
             view,
@@ -44,7 +47,21 @@ class Drawing:
             superseded_by=now_is if superseded else None,
             failure=standing.failure,
             changed=standing.was_asked_before(approver),
+            passed_on=standing.passed_on(approver),
+            questions=standing.questions,
         )
+        return self._checked(standing, view, card)
+
+    def _question(self, standing: Standing, view: ApprovalView, asked_at: int) -> Card:
+        return make_question(
+            view,
+            standing.story.questions[asked_at],
+            public_url=self._public_url,
+            template=self._template(view),
+            now=self._clock(),
+        )
+
+    def _checked(self, standing: Standing, view: ApprovalView, card: Card) -> Card:
         if card.template_error is not None:
             logger.warning(
                 "%s: the card template of %s could not be used, the payload's fields are shown "

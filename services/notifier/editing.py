@@ -1,4 +1,4 @@
-"""Keeps what cards show true: superseded, told of a failure, settled; each edit may be repeated."""
+"""Keeps what cards show true, from the first answer to the last; each edit may be repeated."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from services.channels import ChannelRefused
 from services.effects import Effect
 from services.notifier.cards import Cards, SentCard
 from services.notifier.drawing import Drawing
-from services.notifier.ledger import EDITS, TOLD, Ledger, delay, is_over
+from services.notifier.ledger import EDITS, Ledger, delay, is_over
 from services.notifier.outside import Away
 from services.notifier.reach import Reach
 from services.notifier.standing import Standing, standing_of
@@ -46,8 +46,16 @@ class Editing:
             for row in rows
             if row.channel in self._reach
             and row.shown == "open"
-            and standing.should_show(row.approver, row.revision) != "open"
+            and self._is_outdated(standing, row)
         ]
+
+    def _is_outdated(self, standing: Standing, row: SentCard) -> bool:
+        if standing.should_show(row.revision) != "open":
+            return True
+        # What does not leave us is read anew at each look.
+        if not standing.has_moved or not self._reach.leaves(row.channel):
+            return False
+        return self._drawing.card(standing, row.approver, row.revision).digest != row.digest
 
     async def bring_up(self, standing: Standing, rows: Sequence[SentCard]) -> None:
         """Let every card show how the approval stands; what a channel cannot do now is put off.
@@ -71,43 +79,6 @@ class Editing:
             version=standing.state.version,
             effect=EDITS,
         )
-        await self._again(effect, away)
-
-    async def tell_failure(self, standing: Standing, rows: Sequence[SentCard]) -> None:
-        """Tell approvers, on the card they have, that an answer was not taken, and why."""
-        if standing.failed_at < standing.began:
-            return  # a card that is sent from here on says it by itself
-        told = [
-            row
-            for row in rows
-            if row.channel in self._reach
-            and row.revision == standing.revision
-            and row.shown == "open"
-        ]
-        if not told:
-            return
-        effect = Effect(
-            workspace=standing.workspace,
-            approval_id=standing.approval_id,
-            version=standing.failed_at,
-            effect=TOLD,
-        )
-        attempt = await self._ledger.take(effect)
-        if attempt is None:
-            return
-        try:
-            for row in told:
-                await self._redraw(standing, row)
-        except Away as error:
-            if is_over(attempt, self._clock()):
-                await self._ledger.failed(effect, str(error))
-            else:
-                wait = delay(attempt.number, error.retry_after)
-                await self._ledger.later(effect, wait, str(error))
-        else:
-            await self._ledger.done(effect)
-
-    async def _again(self, effect: Effect, away: Away) -> None:
         attempt = await self._ledger.take(effect)
         if attempt is None:
             return

@@ -6,10 +6,12 @@ from typing import Protocol
 from services.effects import Attempt, Effect
 
 CARD = "card"
+QUESTION = "card_question"
+REMINDER = "card_reminder"
 CHECK = "card_check"
 EDITS = "card_edits"
-TOLD = "card_told"
 NOTE = "card_note"
+_TO_SOMEBODY = (CARD, QUESTION, REMINDER)
 
 WINDOW = timedelta(hours=24)
 """How long something outside is tried before it is given up."""
@@ -48,22 +50,25 @@ def is_over(attempt: Attempt, now: datetime) -> bool:
     return now - attempt.first_at >= WINDOW
 
 
-def card_effect(
-    workspace: str, approval_id: str, version: int, *, channel: str, approver: str
+def sending(
+    kind: str, workspace: str, approval_id: str, version: int, *, channel: str, to: str
 ) -> Effect:
-    """Name the one card of an approver on a channel for the revision that began at `version`."""
+    """Name the one thing of a kind that goes to somebody on a channel for the event at `version`.
+
+    That event is the one with which the revision began, the question, or the reminder.
+    """
     return Effect(
         workspace=workspace,
         approval_id=approval_id,
         version=version,
-        effect=f"{CARD}:{channel}:{approver}",
+        effect=f"{kind}:{channel}:{to}",
     )
 
 
 def parts(effect: Effect) -> tuple[str, str, str]:
-    """Return kind, channel and approver of an effect; empty where its kind has none."""
+    """Return kind, channel and person of an effect; empty where its kind has none."""
     kind, _, rest = effect.effect.partition(":")
-    if kind == CARD:
+    if kind in _TO_SOMEBODY:
         channel, _, approver = rest.partition(":")
         return kind, channel, approver
     return kind, "", rest

@@ -8,11 +8,18 @@ from functools import partial
 from typing import NoReturn
 
 from events.approval import (
+    AnsweredBack,
     ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalEvent,
     ApprovalExpired,
+    ApprovalReassigned,
+    ApprovalReminded,
     ApprovalRequested,
     ApprovalRevised,
     ApprovalWithdrawn,
+    AskedBack,
+    DecisionSubmitted,
     WriteBackFailed,
 )
 from events.codec import Unreadable
@@ -45,6 +52,11 @@ SWEEP_STRETCHES = 20
 _TOUCHING = (
     ApprovalRequested,
     ApprovalRevised,
+    ApprovalReminded,
+    ApprovalReassigned,
+    ApprovalEscalated,
+    AskedBack,
+    AnsweredBack,
     WriteBackFailed,
     ApprovalDecided,
     ApprovalWithdrawn,
@@ -85,7 +97,7 @@ class Notifier:
         sending = Sending(cards, reach, effects, drawing, clock)
         recording = Recording(store, effects, clock)
         self._attending = Attending(
-            store, cards, reach, effects, editing, sending, recording, notes
+            store, cards, reach, effects, editing, sending, recording, notes, clock
         )
         self._retrying = Retrying(self._attending, editing, sending, notes, reach, effects)
         self._unasked = FROM_THE_START
@@ -105,7 +117,7 @@ class Notifier:
             except Unreadable as error:
                 rejected.append(Rejected(message, str(error)))
                 continue
-            if isinstance(event.event, _TOUCHING):
+            if _touches(event.event):
                 keys[event.workspace, event.approval_id] = None
         await self._attend(list(keys))
         return rejected
@@ -181,6 +193,12 @@ class Notifier:
             logger.exception("%s: what is due could not be done", key[1])
             for effect in due:
                 await self._effects.later(effect, FAILED_DELAY_S, f"{type(error).__name__}")
+
+
+def _touches(event: ApprovalEvent) -> bool:
+    if isinstance(event, DecisionSubmitted):
+        return not event.complete  # the last answer is on its way: what comes of it is told
+    return isinstance(event, _TOUCHING)
 
 
 async def _forever(work: Callable[[], Awaitable[int]], every_s: float, waits: str) -> NoReturn:

@@ -27,8 +27,8 @@ ORDER BY due_at
 LIMIT $1;
 
 -- name: unasked
--- A stretch of what is pending, and whether a card is missing for its revision. The revision is cut
--- out of the JSON: a payload may hold what Postgres cannot parse, and it comes after the revision.
+-- A stretch of what is pending, and whether somebody whom it waits for has no card: none for its
+-- revision, and none for a question. The revision is cut out of the JSON: a payload may hold what Postgres cannot parse, and it comes after the revision.
 -- The key with its quotes cannot stand within a text before it: there they would be escaped.
 WITH stretch AS (
     SELECT DISTINCT q.workspace, q.approval_id
@@ -36,24 +36,35 @@ WITH stretch AS (
     WHERE (q.workspace, q.approval_id) > ($1, $2)
     ORDER BY q.workspace, q.approval_id
     LIMIT $3
+),
+waiting AS MATERIALIZED (
+    SELECT s.workspace, s.approval_id, l.status, l.created_at,
+        substring(l.doc FROM '"revision":("(?:[^"\\]|\\.)*")') AS revision
+    FROM stretch s
+    LEFT JOIN approval_list l USING (workspace, approval_id)
 )
-SELECT s.workspace, s.approval_id,
-    l.status IS NOT DISTINCT FROM 'pending'
-    AND l.created_at < now() - make_interval(secs => $4)
-    AND NOT EXISTS (
-        SELECT FROM cards c
-        WHERE c.workspace = s.workspace AND c.approval_id = s.approval_id
-        AND to_json(c.revision)::text
-            = substring(l.doc FROM '"revision":("(?:[^"\\]|\\.)*")')
+SELECT w.workspace, w.approval_id,
+    w.status IS NOT DISTINCT FROM 'pending'
+    AND w.created_at < now() - make_interval(secs => $4)
+    AND EXISTS (
+        SELECT FROM pending_queue q
+        WHERE q.workspace = w.workspace AND q.approval_id = w.approval_id
+        AND NOT EXISTS (
+            SELECT FROM cards c
+            WHERE c.workspace = q.workspace AND c.approval_id = q.approval_id
+            AND c.approver = q.approver
+            AND (to_json(c.revision)::text = w.revision OR starts_with(c.revision, 'question:'))
+        )
     ) AS astray
-FROM stretch s
-LEFT JOIN approval_list l USING (workspace, approval_id)
-ORDER BY s.workspace, s.approval_id;
+FROM waiting w
+ORDER BY w.workspace, w.approval_id;
 
 -- name: left_open
--- A stretch of what has open cards, and whether one of them should not be open any more.
+-- A stretch of what has open cards, and whether one of them should not be open any more: one of
+-- an older revision, or any once all is settled.
 WITH stretch AS (
-    SELECT c.workspace, c.approval_id, array_agg(c.revision) AS revisions
+    SELECT c.workspace, c.approval_id, array_agg(c.revision)
+        FILTER (WHERE NOT starts_with(c.revision, 'question:')) AS revisions
     FROM cards c
     WHERE c.shown = 'open' AND (c.workspace, c.approval_id) > ($1, $2)
     AND c.sent_at < now() - make_interval(secs => $4)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from services.channels import Channel, Finder
+from services.channels import Channel, ChannelRefused, Finder, Reminding
 from services.channels.card import Card, Shown
 from services.channels.inbox import InboxChannel
 from services.effects import Effect
@@ -37,6 +37,27 @@ class Reach:
         channel, outside = self._channels[name]
         return await outside.call(
             lambda: channel.send(
+                card,
+                approval_id=effect.approval_id,
+                approver=approver,
+                workspace=effect.workspace,
+                idempotency_key=effect.idempotency_key,
+            )
+        )
+
+    def reminds(self, name: str) -> bool:
+        """Tell whether somebody can be reminded on this channel."""
+        return isinstance(self._channels[name][0], Reminding)
+
+    async def remind(self, effect: Effect, reference: str | None, card: Card) -> None:
+        """Send the reminder that an effect names; raises `Away`, `ChannelRefused`."""
+        _, name, approver = parts(effect)
+        channel, outside = self._channels[name]
+        if not isinstance(channel, Reminding):
+            raise ChannelRefused(f"The channel {name} cannot remind.")
+        await outside.call(
+            lambda: channel.remind(
+                reference,
                 card,
                 approval_id=effect.approval_id,
                 approver=approver,

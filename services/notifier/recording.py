@@ -15,6 +15,7 @@ from services.notifier.cards import Key
 from services.notifier.ledger import Ledger, parts
 from services.notifier.parallel import side_by_side
 from services.notifier.sending import GivenUp, Out
+from services.notifier.standing import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 class _Entry:
     workspace: str
     order: Order
-    revision: str
+    standing: Standing
     effect: Effect | None
     given_up: str | None
 
@@ -46,7 +47,7 @@ class Recording:
             handled = await self._handle(workspace, wave)
             for entry in wave:
                 key = (workspace, entry.order.approval_id)
-                if not _still_asks(handled[entry.order.approval_id], entry.revision):
+                if not _is_as_before(handled[entry.order.approval_id], entry.standing):
                     moved[key] = None
             await side_by_side(partial(self._close, entry) for entry in wave)
         return list(moved)
@@ -70,7 +71,7 @@ class Recording:
 
     def _entry(self, outcome: Out | GivenUp) -> _Entry:
         match outcome:
-            case Out(row=row, effect=effect):
+            case Out(standing=standing, row=row, effect=effect):
                 order = Order(
                     approval_id=row.approval_id,
                     command=RecordNotification(
@@ -83,7 +84,7 @@ class Recording:
                     ),
                     command_id=f"card.{row.approver}.{row.channel}.{row.revision}",
                 )
-                return _Entry(row.workspace, order, row.revision, effect, None)
+                return _Entry(row.workspace, order, standing, effect, None)
             case GivenUp(standing=standing, effect=effect, reason=reason):
                 _, channel, approver = parts(effect)
                 logger.warning(
@@ -104,7 +105,7 @@ class Recording:
                     ),
                     command_id=f"card_failed.{approver}.{channel}.{standing.revision}",
                 )
-                return _Entry(standing.workspace, order, standing.revision, effect, reason)
+                return _Entry(standing.workspace, order, standing, effect, reason)
 
 
 def _waves(entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
@@ -119,9 +120,11 @@ def _waves(entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
     return [(workspace, waves[number, workspace]) for number, workspace in sorted(waves)]
 
 
-def _still_asks(handled: Handled, revision: str) -> bool:
+def _is_as_before(handled: Handled, standing: Standing) -> bool:
+    before = standing.state
     match handled.state:
-        case Pending() | Deciding() as state:
-            return state.asked.about.revision == revision
+        case Pending() | Deciding() as state if isinstance(before, Pending | Deciding):
+            same_revision = state.asked.about.revision == standing.revision
+            return same_revision and state.asked.course == before.asked.course
         case _:
             return False

@@ -7,7 +7,7 @@ from services.effects import Effect
 from services.notifier.attending import Attending
 from services.notifier.cards import Key, SentCard
 from services.notifier.editing import Editing
-from services.notifier.ledger import CARD, CHECK, EDITS, NOTE, TOLD, Ledger, parts
+from services.notifier.ledger import CARD, CHECK, EDITS, NOTE, QUESTION, REMINDER, Ledger, parts
 from services.notifier.noting import WorkNotes
 from services.notifier.reach import Reach
 from services.notifier.sending import Sending
@@ -61,8 +61,10 @@ class Retrying:
         kind = parts(effect)[0]
         if isinstance(standing.state, Deciding) and kind != EDITS:
             await self._ledger.later(effect, ANSWERED_DELAY_S, "answered, being written back")
-        elif kind == CARD:
+        elif kind in (CARD, QUESTION):
             return await self._close_card(standing, rows, effect)
+        elif kind == REMINDER:
+            await self._close_reminder(standing, effect)
         elif kind == NOTE:
             await self._close_note(standing, rows, effect)
         elif not self._is_needed(standing, rows, effect):
@@ -75,8 +77,6 @@ class Retrying:
                 is_present = effect.version == standing.began
                 still = standing.missing(self._reach) and self._notes.must_check(standing, rows)
                 return is_present and bool(still)
-            case kind if kind == TOLD:
-                return standing.failure is not None and effect.version == standing.failed_at
             case kind if kind == EDITS:
                 is_present = effect.version == standing.state.version
                 return is_present and bool(self._editing.outdated(standing, rows))
@@ -87,20 +87,34 @@ class Retrying:
         self, standing: Standing, rows: Sequence[SentCard], effect: Effect
     ) -> bool:
         _, channel, approver = parts(effect)
-        is_present = effect.version == standing.began
-        if is_present and (approver, channel) in standing.missing(self._reach):
+        if effect.version == standing.asked_back_at:
+            revision = standing.began_at(effect.version)
+            is_missing = all((row.channel, row.revision) != (channel, revision) for row in rows)
+        else:
+            is_present = effect.version == standing.began
+            is_missing = is_present and (approver, channel) in standing.missing(self._reach)
+        if is_missing:
             return False  # it was tried again just now, and waits for the next time
         return await self._sending.recover(standing, rows, effect)
+
+    async def _close_reminder(self, standing: Standing, effect: Effect) -> None:
+        _, channel, approver = parts(effect)
+        due = self._attending.reminders(standing)
+        if (approver, channel, effect.version) not in {
+            (one.approver, one.channel, one.version) for one in due
+        }:
+            await self._ledger.failed(effect, MOVED_ON)
 
     async def _close_note(
         self, standing: Standing, rows: Sequence[SentCard], effect: Effect
     ) -> None:
         _, _, approver = parts(effect)
-        if effect.version != standing.began or approver not in standing.approvers:
+        asked = any(row.approver == approver and row.revision == standing.revision for row in rows)
+        is_present = effect.version == standing.began and not standing.is_final
+        if not is_present or not (asked or approver in standing.approvers):
             await self._ledger.failed(effect, MOVED_ON)
             return
         attempt = await self._notes.begin(standing, approver)
         if attempt is None:
             return  # it was left just now, while the approval was attended to
-        asked = any(row.approver == approver and row.revision == standing.revision for row in rows)
         await self._notes.leave(standing, approver, attempt, asked=asked, marked=False)

@@ -1,4 +1,4 @@
-"""Sends one card, once: written down before it leaves, and kept as soon as it is out."""
+"""Sends a card, or a reminder, once: written down before it leaves, kept as soon as it is out."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.channels import ChannelRefused
-from services.channels.card import Card
 from services.effects import Attempt, Effect
 from services.notifier.cards import Cards, SentCard
 from services.notifier.drawing import Drawing
-from services.notifier.ledger import Ledger, card_effect, delay, is_over, parts
+from services.notifier.ledger import (
+    CARD,
+    QUESTION,
+    REMINDER,
+    Ledger,
+    delay,
+    is_over,
+    parts,
+    sending,
+)
 from services.notifier.outside import Away
 from services.notifier.reach import Reach
-from services.notifier.standing import Standing
+from services.notifier.standing import Due, Standing
+
+UNKNOWN = ""
+"""Stands as the digest of a card of which nobody can tell any more what it shows."""
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +33,7 @@ logger = logging.getLogger(__name__)
 class Out:
     """A card that is out, to be recorded; `effect` is closed then, if it was written down."""
 
+    standing: Standing
     row: SentCard
     effect: Effect | None
 
@@ -66,25 +78,19 @@ class Sending:
         `marked`: the source holds our mark that this approver was asked. If nothing of it is
         written down here, then what was written down is lost, and the card was sent.
         """
-        effect = card_effect(
-            standing.workspace,
-            standing.approval_id,
-            standing.began,
-            channel=channel,
-            approver=approver,
-        )
+        effect = sending(CARD, *standing.key, standing.began, channel=channel, to=approver)
         row = _row(standing, rows, approver, channel)
         if not self._reach.leaves(channel):
             # Nothing goes out that could go out twice: the row and the event say all there is.
             if row is None:
                 row = await self._keep(standing, effect, None)
                 _log(row)
-            return Out(row=row, effect=None)
+            return Out(standing=standing, row=row, effect=None)
+        if row is not None:
+            return Out(standing=standing, row=row, effect=effect)
         attempt = await self._ledger.take(effect)
         if attempt is None:
             return None
-        if row is not None:
-            return Out(row=row, effect=effect)
         if marked and attempt.number == 1:
             logger.warning(
                 "%s: the source says that %s was asked about revision %s, and nothing of it is "
@@ -93,8 +99,59 @@ class Sending:
                 approver,
                 standing.revision,
             )
-            return Out(row=await self._keep(standing, effect, None), effect=effect)
+            return Out(
+                standing=standing, row=await self._keep(standing, effect, None), effect=effect
+            )
         return await self._send(standing, effect, attempt)
+
+    async def ask_requester(
+        self, standing: Standing, rows: Sequence[SentCard], asked_at: int, channel: str
+    ) -> bool:
+        """Show the requester the question of a version, once; return whether it went out now."""
+        requester = standing.view().requester.email
+        revision = standing.began_at(asked_at)
+        if any((row.channel, row.revision) == (channel, revision) for row in rows):
+            return False
+        effect = sending(QUESTION, *standing.key, asked_at, channel=channel, to=requester)
+        if not self._reach.leaves(channel):
+            await self._keep(standing, effect, None)
+            return True
+        attempt = await self._ledger.take(effect)
+        if attempt is None:
+            return False
+        outcome = await self._send(standing, effect, attempt)
+        if isinstance(outcome, Out):
+            await self._ledger.done(effect)
+        elif isinstance(outcome, GivenUp):
+            logger.warning(
+                "%s: %s cannot be told of the question by %s: %s",
+                standing.approval_id,
+                requester,
+                channel,
+                outcome.reason,
+            )
+            await self._ledger.failed(effect, outcome.reason)
+        return isinstance(outcome, Out)
+
+    async def remind(self, standing: Standing, rows: Sequence[SentCard], due: Due) -> None:
+        """Remind somebody of the card that they have, once."""
+        row = _row(standing, rows, due.approver, due.channel)
+        if row is None or not self._reach.reminds(due.channel):
+            return
+        effect = reminder_effect(standing, due)
+        attempt = await self._ledger.take(effect)
+        if attempt is None:
+            return
+        card = self._drawing.card(standing, due.approver, standing.revision)
+        try:
+            await self._reach.remind(effect, row.reference, card)
+        except Away as error:
+            await self._put_off(effect, attempt, error)
+        except ChannelRefused as error:
+            logger.warning("%s: %s", effect.idempotency_key, error)
+            await self._ledger.failed(effect, str(error))
+        else:
+            await self._ledger.done(effect)
 
     async def recover(self, standing: Standing, rows: Sequence[SentCard], effect: Effect) -> bool:
         """Close a card that is not missing any more; return True if it has to be edited.
@@ -103,7 +160,7 @@ class Sending:
         reference: the channel is asked for it. One that never left is not sent any more.
         """
         _, channel, approver = parts(effect)
-        revision = standing.revision_begun_at(effect.version)
+        revision = standing.began_at(effect.version)
         known = {(row.approver, row.channel, row.revision) for row in rows}
         if revision is None or (approver, channel, revision) in known:
             await self._ledger.done(effect)
@@ -119,12 +176,17 @@ class Sending:
         except ChannelRefused as error:
             await self._ledger.failed(effect, str(error))
             return False
+        if reference is None and standing.may_send_again(effect.version):
+            # Whoever it was for may be asked again: when an answer comes back, or a place does.
+            wait = delay(attempt.number, None)
+            await self._ledger.later(effect, wait, "It waits for somebody else.")
+            return False
         if reference is None:
             await self._ledger.failed(
                 effect, "The approval moved on; this was not sent, or is lost."
             )
             return False
-        await self._keep(standing, effect, reference)
+        await self._keep(standing, effect, reference, digest=UNKNOWN)
         await self._ledger.done(effect)
         return True
 
@@ -132,7 +194,7 @@ class Sending:
         self, standing: Standing, effect: Effect, attempt: Attempt
     ) -> Out | GivenUp | None:
         _, _, approver = parts(effect)
-        card = self._drawing.card(standing, approver, standing.revision)
+        card = self._drawing.card(standing, approver, _revision(standing, effect))
         try:
             reference = await self._reach.send(effect, card)
         except Away as error:
@@ -142,16 +204,22 @@ class Sending:
             return GivenUp(standing=standing, effect=effect, reason=reason)
         except ChannelRefused as error:
             return GivenUp(standing=standing, effect=effect, reason=str(error))
-        row = await self._keep(standing, effect, reference, card)
+        row = await self._keep(standing, effect, reference, digest=card.digest)
         _log(row)
-        return Out(row=row, effect=effect)
+        return Out(standing=standing, row=row, effect=effect)
 
     async def _keep(
-        self, standing: Standing, effect: Effect, reference: str | None, card: Card | None = None
+        self,
+        standing: Standing,
+        effect: Effect,
+        reference: str | None,
+        *,
+        digest: str | None = None,
     ) -> SentCard:
         _, channel, approver = parts(effect)
-        revision = standing.revision_begun_at(effect.version) or standing.revision
-        shown = card or self._drawing.card(standing, approver, revision)
+        revision = _revision(standing, effect)
+        if digest is None:
+            digest = self._drawing.card(standing, approver, revision).digest
         row = SentCard(
             workspace=effect.workspace,
             approval_id=effect.approval_id,
@@ -159,7 +227,7 @@ class Sending:
             channel=channel,
             revision=revision,
             reference=reference,
-            digest=shown.digest,
+            digest=digest,
             shown="open",
         )
         await self._cards.remember(row)
@@ -174,6 +242,15 @@ class Sending:
         logger.info("%s: %s; again in %.0f s", effect.idempotency_key, away, wait)
         await self._ledger.later(effect, wait, str(away))
         return True
+
+
+def reminder_effect(standing: Standing, due: Due) -> Effect:
+    """Name one reminder to somebody on a channel."""
+    return sending(REMINDER, *standing.key, due.version, channel=due.channel, to=due.approver)
+
+
+def _revision(standing: Standing, effect: Effect) -> str:
+    return standing.began_at(effect.version) or standing.revision
 
 
 def _row(

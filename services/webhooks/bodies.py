@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from events.approval import ApproverNotified
-from events.public import public_fact
+from events.approval import ApproverNotified, AskedBack
+from events.public import public_fact, question_fact
 from services.webhooks.messages import Message
 from services.webhooks.operator_body import operator_body
 
@@ -15,7 +15,10 @@ MAX_BYTES = 20_000
 """Less than 20 kB, whichever way they are counted."""
 SHORTENED: tuple[tuple[int, int], ...] = ((1000, 50), (250, 10), (60, 3))
 """Longest text, in characters, and most items of a list, in the steps that are tried in turn."""
-KEPT = ("approval_id", "event_id", "ordering_key", "sequence", "version", "status", "at", "url")
+KEPT = (
+    *("approval_id", "event_id", "ordering_key", "sequence", "version", "status", "at", "url"),
+    *("question_id", "wants"),
+)
 """What a receiver needs to ask for the rest: never cut."""
 
 BodyMaker = Callable[[Message, str], bytes]
@@ -81,6 +84,11 @@ def _fact(message: Message) -> dict[str, Any]:
             "channel": event.channel,
             "at": event.at,
         }
+    if isinstance(event, AskedBack):
+        question: dict[str, Any] = msgspec.json.decode(
+            question_fact(message.recorded, event, message.about)
+        )
+        return question
     told = public_fact(message.recorded)
     if told is None:
         raise ValueError(f"{message.recorded.type} is no public fact")

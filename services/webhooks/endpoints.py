@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from services.webhooks.messages import FINAL_TYPES, Message
+from services.webhooks.messages import ASKED_BACK, FINAL_TYPES, Message
 
 Kind = Literal["subscription", "callback"]
 SECRETS_OVERLAP = timedelta(hours=24)
@@ -87,10 +87,15 @@ def callback_endpoint(workspace: str, url: str, signing: Signing) -> Endpoint:
 
 
 def callback_url_of(message: Message) -> str | None:
-    """Return where the outcome of an approval is to be told besides, if this is its outcome."""
-    if message.type not in FINAL_TYPES or message.about is None:
+    """Return where an outcome, or a question, is to be told besides, if this is one.
+
+    Only our own dialect has a word for a question.
+    """
+    about = message.about
+    if about is None:
         return None
-    return message.about.callback_url
+    is_question = message.type == ASKED_BACK and about.callback_dialect is None
+    return about.callback_url if is_question or message.type in FINAL_TYPES else None
 
 
 def origin_of(url: str) -> str:

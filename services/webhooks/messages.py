@@ -9,8 +9,10 @@ from events.approval import (
     ApprovalDecided,
     ApprovalExpired,
     ApprovalRequested,
+    ApprovalRevised,
     ApprovalWithdrawn,
     ApproverNotified,
+    AskedBack,
     FinalEvent,
     Subject,
 )
@@ -20,6 +22,7 @@ from events.envelope import Recorded
 EventType = Literal[
     "approval.requested",
     "approval.notified",
+    "approval.asked_back",
     "approval.decided",
     "approval.withdrawn",
     "approval.expired",
@@ -37,7 +40,8 @@ FINAL_TYPES = tuple(
 )
 REQUESTED = WIRE_NAMES[ApprovalRequested]
 NOTIFIED = WIRE_NAMES[ApproverNotified]
-TOLD = frozenset((REQUESTED, NOTIFIED, *FINAL_TYPES))
+ASKED_BACK = WIRE_NAMES[AskedBack]
+TOLD = frozenset((REQUESTED, NOTIFIED, ASKED_BACK, *FINAL_TYPES))
 """The facts that webhooks tell of, by their wire names."""
 
 _ID = re.compile(r"msg_(?P<approval>[0-9A-Za-z]{27})_(?P<version>[1-9][0-9]{0,8})(?P<alias>_a)?")
@@ -48,8 +52,8 @@ _EVENT_ID = re.compile(r"(?P<approval>[0-9A-Za-z]{27})\.(?P<version>[1-9][0-9]{0
 class Message:
     """An event to tell of under one type.
 
-    `asked` is the event that the approval began with, where the event itself does not say what
-    the approval is about.
+    `asked` is the event that says what the approval is about, where the event itself does not:
+    see `asked_events`.
     """
 
     type: str
@@ -69,7 +73,9 @@ class Message:
         event = self.recorded.event
         if isinstance(event, ApprovalRequested | FinalEvent):
             return event.about
-        if self.asked is not None and isinstance(self.asked.event, ApprovalRequested):
+        if self.asked is not None and isinstance(
+            self.asked.event, ApprovalRequested | ApprovalRevised
+        ):
             return self.asked.event.about
         return None
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.approval import FinalEvent
 from events.envelope import Recorded
 from events.store.database import Connection, Database
 from events.store.named_sql import statements
@@ -12,7 +11,7 @@ from events.store.postgres import recorded
 from services.webhooks.deliveries import Planned
 from services.webhooks.endpoints import callback_endpoint, callback_url_of
 from services.webhooks.listening import Listeners, Listening
-from services.webhooks.messages import NOTIFIED, Message, messages_of
+from services.webhooks.messages import ASKED_BACK, NOTIFIED, Message, messages_of
 from services.webhooks.schedule import KEPT
 
 
@@ -44,40 +43,49 @@ class Planner:
         if not newest:
             return []
         listening = dict(await self._listeners.at(newest))
-        calling_back = {one.workspace for one in events if _calls_back(one)}
-        if calling_back:
-            listening |= await self._listeners.signed({name: newest[name] for name in calling_back})
-        notified = [
+        unclear = [
             one
             for one in events
-            if one.type == NOTIFIED and _somebody_wants(NOTIFIED, listening[one.workspace])
+            # A callback may want a question, whoever else does; of cards there are many more.
+            if one.type == ASKED_BACK
+            or (one.type == NOTIFIED and _somebody_wants(NOTIFIED, listening[one.workspace]))
         ]
         asked: Mapping[tuple[str, str], Recorded] = {}
-        if notified:
+        if unclear:
             async with self._database.connection() as connection:
-                asked = await first_events(connection, notified)
-        return [
-            plan
+                asked = await asked_events(connection, unclear)
+        messages = [
+            message
             for one in events
-            for message in messages_of(one, asked.get((one.workspace, one.approval_id)))
-            for plan in _plans(message, listening[one.workspace])
+            for message in messages_of(one, asked.get((one.workspace, one.event_id)))
         ]
+        calling_back = {one.recorded.workspace for one in messages if callback_url_of(one)}
+        if calling_back:
+            listening |= await self._listeners.signed({name: newest[name] for name in calling_back})
+        return [plan for one in messages for plan in _plans(one, listening[one.recorded.workspace])]
 
 
-async def first_events(
+async def asked_events(
     connection: Connection, events: Sequence[Recorded]
 ) -> Mapping[tuple[str, str], Recorded]:
-    """Return what the approvals of some events began with, by workspace and approval."""
-    keys = list(dict.fromkeys((one.workspace, one.approval_id) for one in events))
-    if not keys:
+    """Return the events that say what some others are about, by workspace and the others' ids.
+
+    For a card it is what the approval began with; for a question what it was when it was asked.
+    """
+    unclear = [one for one in events if one.type in (NOTIFIED, ASKED_BACK)]
+    if not unclear:
         return {}
-    columns = [list(column) for column in zip(*keys, strict=True)]
-    rows = await connection.fetch(statements("services.webhooks")["first_events"], *columns)
-    return {(row["workspace"], row["approval_id"]): recorded(row) for row in rows}
-
-
-def _calls_back(event: Recorded) -> bool:
-    return isinstance(event.event, FinalEvent) and event.event.about.callback_url is not None
+    rows = await connection.fetch(
+        statements("services.webhooks")["asked_events"],
+        [one.workspace for one in unclear],
+        [one.approval_id for one in unclear],
+        [one.version for one in unclear],
+        [1 if one.type == NOTIFIED else one.version for one in unclear],
+    )
+    return {
+        (row["workspace"], f"{row['approval_id']}.{row['told_version']}"): recorded(row)
+        for row in rows
+    }
 
 
 def _somebody_wants(type_: str, listening: Listening) -> bool:

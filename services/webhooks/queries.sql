@@ -9,12 +9,20 @@ LEFT JOIN webhook_callback_secrets s ON s.workspace = w.workspace
 LEFT JOIN webhook_endpoints e ON e.workspace = w.workspace AND e.kind = 'subscription'
     AND e.status <> 'removed';
 
--- name: first_events
--- The events that some approvals began with.
-SELECT e.workspace, e.approval_id, e.version, e.type, e.schema_version, e.data, e.command_id,
-    e.recorded_at
-FROM unnest($1::text[], $2::text[]) AS k (workspace, approval_id)
-JOIN events e ON e.workspace = k.workspace AND e.approval_id = k.approval_id AND e.version = 1;
+-- name: asked_events
+-- For some events, the last one up to a version that says what their approval is about.
+SELECT k.version AS told_version, a.workspace, a.approval_id, a.version, a.type, a.schema_version,
+    a.data, a.command_id, a.recorded_at
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[])
+    AS k (workspace, approval_id, version, up_to)
+CROSS JOIN LATERAL (
+    SELECT e.*
+    FROM events e
+    WHERE e.workspace = k.workspace AND e.approval_id = k.approval_id AND e.version <= k.up_to
+    AND e.type IN ('approval.requested', 'approval.revised')
+    ORDER BY e.version DESC
+    LIMIT 1
+) a;
 
 -- name: keep
 -- Write down what is to be told to whom, once each.
@@ -97,14 +105,23 @@ SELECT l.number, l.workspace, l.endpoint_id, l.message_id, l.type, l.url, l.appr
     CASE WHEN e.kind = 'callback' THEN s.previous_until ELSE e.previous_until END AS previous_until,
     v.type AS event_type, v.schema_version, v.data, v.command_id, v.recorded_at,
     a.type AS asked_type, a.schema_version AS asked_schema_version, a.data AS asked_data,
-    a.command_id AS asked_command_id, a.recorded_at AS asked_recorded_at
+    a.command_id AS asked_command_id, a.recorded_at AS asked_recorded_at,
+    a.version AS asked_version
 FROM leased l
 JOIN webhook_endpoints e USING (workspace, endpoint_id)
 LEFT JOIN webhook_callback_secrets s ON s.workspace = l.workspace AND e.kind = 'callback'
 LEFT JOIN events v ON v.workspace = l.workspace AND v.approval_id = l.approval_id
     AND v.version = l.version
-LEFT JOIN events a ON l.type = 'approval.notified' AND a.workspace = l.workspace
-    AND a.approval_id = l.approval_id AND a.version = 1
+LEFT JOIN LATERAL (
+    SELECT o.*
+    FROM events o
+    WHERE l.type IN ('approval.notified', 'approval.asked_back')
+    AND o.workspace = l.workspace AND o.approval_id = l.approval_id
+    AND o.version <= CASE l.type WHEN 'approval.notified' THEN 1 ELSE l.version END
+    AND o.type IN ('approval.requested', 'approval.revised')
+    ORDER BY o.version DESC
+    LIMIT 1
+) a ON true
 ORDER BY l.number;
 
 -- name: record

@@ -9,8 +9,8 @@ from events.store.database import Connection, Database
 from events.store.named_sql import statements
 from events.store.postgres import recorded
 from services.webhooks.endpoints import Endpoint, Subscription
-from services.webhooks.messages import NOTIFIED, Message, event_of, messages_of, wire_types
-from services.webhooks.planning import first_events
+from services.webhooks.messages import Message, event_of, messages_of, wire_types
+from services.webhooks.planning import asked_events
 from services.webhooks.shapes import WebhookView
 
 PAGE = 500
@@ -144,12 +144,12 @@ class Replays:
         webhook: WebhookView,
         events: Sequence[Recorded],
     ) -> list[Message]:
-        asked = await first_events(connection, [one for one in events if one.type == NOTIFIED])
+        asked = await asked_events(connection, events)
         subscription = _subscription(workspace, webhook)
         return [
             message
             for one in events
-            for message in messages_of(one, asked.get((workspace, one.approval_id)))
+            for message in messages_of(one, asked.get((workspace, one.event_id)))
             if subscription.wants(message)
         ]
 

@@ -137,7 +137,7 @@ class Sweeper:
             raise Unreadable("The event of this delivery is not in the store.")
         asked = None
         if row["asked_data"] is not None:
-            asked = _recorded(taken, "asked_", "asked_type", version=1)
+            asked = _recorded(taken, "asked_", "asked_type", row["asked_version"])
         message = Message(row["type"], _recorded(taken, "", "event_type", row["version"]), asked)
         return body_of(message, self._public_url, is_callback=taken.endpoint.kind == "callback")
 

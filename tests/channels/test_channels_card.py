@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from events.approval import Person, SourceRecord, WriteBackFailed
-from projections.approval_view import Approver
-from services.channels.card import MOST_REASON
+from events.approval import Person, Seat, SourceRecord, WriteBackFailed
+from projections.progress import Approver
+from services.channels.status import MOST_REASON
 from services.sources.definition import Card as SourceCard
 from services.sources.templates import compiled
-from tests.channels.views import AMARA, EXPENSE, NOW, card_of, view
+from tests.channels.views import AMARA, EXPENSE, NOW, card_of, course_view, view
 
 BO = Approver(email="bo@example.com", name="Bo")
 
@@ -205,6 +205,49 @@ def test_a_template_that_fails_leaves_the_payloads_own_fields(given: SourceCard,
     assert (card.title, card.body) == ("Expense report EXP-1", None)
     assert card.details.facts
     assert card.template_error == says
+
+
+def test_a_card_tells_how_far_it_has_come_and_whom_it_waits_for() -> None:
+    card = card_of(course_view(), approver=BO.email)
+    assert card.progress == "1 of 2"
+    assert card.answers == ("Amara (amara@example.com) approved",)
+    assert card.warnings == ("The condition failed.",)
+    assert card.status == "Waiting for you. Approve or reject it in Placet."
+    mine = card_of(course_view())
+    assert (mine.asks, mine.deadline, mine.time_left) == (None, None, None)
+    assert mine.status == "You approved this. It waits for bo@example.com."
+
+
+def test_one_answer_settles_only_the_last_step_of_one() -> None:
+    one = course_view(needed=1, votes=())
+    assert card_of(one).status == (
+        "Waiting for you or bo@example.com: one answer settles it. Approve or reject it in Placet."
+    )
+    first = course_view(needed=1, votes=(), steps=2)
+    assert card_of(first).status == (
+        "Waiting for you or bo@example.com. Approve or reject it in Placet."
+    )
+    both = course_view(needed=2, votes=())
+    assert card_of(both).status == (
+        "Waiting for you and bo@example.com. Approve or reject it in Placet."
+    )
+
+
+def test_the_time_that_is_left_is_no_reason_to_draw_a_card_again() -> None:
+    card = card_of()
+    assert card.digest == replace(card, time_left="3 minutes").digest
+    assert card.digest != replace(card, deadline="tomorrow").digest
+    assert card.digest != replace(card, asks=None).digest
+
+
+def test_many_people_answers_and_warnings_are_counted() -> None:
+    people = [Person(email=f"p{n}@example.com") for n in range(70)]
+    shown = course_view(seats=[Seat(person=one) for one in people], needed=70, votes=people[:30])
+    card = card_of(shown, approver="p69@example.com")
+    assert (len(card.approvers), card.approvers[-1]) == (51, "20 more")
+    assert (len(card.answers), card.answers[0]) == (21, "10 earlier")
+    assert card.status.startswith("Waiting for you, p30@example.com, ")
+    assert "p39@example.com and 29 more." in card.status
 
 
 def test_everything_is_bounded() -> None:

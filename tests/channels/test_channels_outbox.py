@@ -73,6 +73,46 @@ async def test_a_message_that_is_not_there_cannot_be_edited(worker_db: Database)
     await outbox.update(None, card_of(), "settled", workspace="acme")
 
 
+async def remind(outbox: OutboxChannel, reference: str | None, key: str) -> None:
+    await outbox.remind(
+        reference,
+        card_of(),
+        approval_id="2Zq4h3bN9tVgmPuVd5sJ8oKcXyL",
+        approver=AMARA,
+        workspace="acme",
+        idempotency_key=key,
+    )
+
+
+async def test_a_reminder_is_a_short_message_beside_the_first_one_and_ends_with_it(
+    worker_db: Database, app_db: Database
+) -> None:
+    outbox, mailbox = OutboxChannel(worker_db), Mailbox(app_db)
+    reference, other = await send(outbox, "one"), await send(outbox, "two")
+    for key in ("1", "1", "2"):
+        await remind(outbox, reference, key)
+    await remind(outbox, other, "3")
+    messages = (await mailbox.list("acme", AMARA, limit=9, cursor=None)).messages
+    assert [one.subject for one in messages].count("Reminder: Expense report EXP-1") == 3
+    message = await mailbox.get("acme", messages[0].message_id)
+    assert message is not None
+    assert message.body_text == (
+        "Expense report EXP-1\n"
+        "\n"
+        "This still waits for you.\n"
+        "Answer by: 2026-12-20 17:00 UTC (29 days left when this was written)\n"
+        "\n"
+        "In Placet: https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL\n"
+    )
+    assert "This still waits for you." in message.body_html
+    await outbox.update(reference, card_of(view(status="expired")), "settled", workspace="acme")
+    messages = (await mailbox.list("acme", AMARA, limit=9, cursor=None)).messages
+    assert {one.shown for one in messages if one.message_id.startswith(reference)} == {"settled"}
+    assert {one.shown for one in messages if one.message_id.startswith(other)} == {"open"}
+    with pytest.raises(ChannelRefused):
+        await remind(outbox, None, "4")
+
+
 async def test_text_that_postgres_cannot_hold_is_sent_all_the_same(
     worker_db: Database, app_db: Database
 ) -> None:

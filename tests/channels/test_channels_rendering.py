@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.approval import Person
-from projections.approval_view import Approver
+from projections.approval_view import ApprovalView
+from projections.progress import Approver
+from services.channels.card import Card
 from services.channels.html import html
 from services.channels.text import subject, text
 from services.sources.definition import Card as SourceCard
 from services.sources.templates import compiled
-from tests.channels.views import AMARA, NOW, card_of, view
+from tests.channels.views import AMARA, BO, NOW, card_of, course_view, question_card, said, view
 
 EVIL = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> {{requester.email}} {% raw %} "
@@ -46,6 +48,26 @@ def evil_view(words: str) -> object:
         decided_by=AMARA,
         decided_at=NOW,
         decision_reason=words,
+    )
+
+
+def evil_cards(words: str) -> list[Card]:
+    """Cards that hold a user's words wherever an approval of several steps has any."""
+    return [
+        card_of(evil_course(words), approver=BO.email, questions=said(words)),
+        card_of(evil_course(words, asked_back=True), questions=said(words)),
+        question_card("changes", words),
+    ]
+
+
+def evil_course(words: str, *, asked_back: bool = False) -> ApprovalView:
+    return course_view(
+        asked_back=asked_back,
+        question=words,
+        step_name=words,
+        warning=words,
+        name=words,
+        steps=2,
     )
 
 
@@ -121,6 +143,33 @@ def test_only_an_open_card_asks_for_an_answer() -> None:
     assert "Open in Placet" in settled
 
 
+def test_a_subject_says_what_a_question_wants_and_what_waits_for_others() -> None:
+    title = "Expense report EXP-1"
+    assert subject(question_card("answer")) == f"To answer: {title}"
+    assert subject(question_card("changes")) == f"To change: {title}"
+    assert "Answer in Placet</a>" in html(question_card("answer"))
+    assert "Change it in Placet</a>" in html(question_card("changes"))
+    asked_back = course_view(asked_back=True)
+    assert subject(card_of(asked_back)) == f"Waits: {title}"
+    assert "Open in Placet</a>" in html(card_of(asked_back))
+
+
+def test_progress_answers_warnings_and_what_was_said_stand_on_every_rendering() -> None:
+    card = card_of(course_view(), approver=BO.email, questions=said())
+    told = text(card)
+    page = Tags(html(card)).words
+    for label, value in (
+        ("Progress", "1 of 2"),
+        ("Answered", "Amara (amara@example.com) approved"),
+        ("Warning", "The condition failed."),
+        ("amara@example.com asked", "Who?"),
+        ("jane.doe@example.com answered", "The client."),
+    ):
+        assert f"{label}: {value}\n" in told
+        assert label in page
+        assert value in page
+
+
 SAFE_TAGS = {
     *("html", "head", "meta", "title", "body", "div", "h1", "h2", "p", "table", "tr", "th", "td"),
     "a",
@@ -172,6 +221,23 @@ def test_no_text_at_all_breaks_out(words: str) -> None:
     card = card_of(evil_view(words))  # type: ignore[arg-type]
     assert_harmless(html(card), links=2)
     text(card).encode()
+
+
+@given(st.text())
+def test_no_question_warning_or_name_breaks_out(words: str) -> None:
+    for card in evil_cards(words):
+        assert_harmless(html(card), links=2)
+        text(card).encode()
+
+
+def test_no_line_of_a_question_passes_for_one_of_ours() -> None:
+    forged = "x\nAsked by: the CEO\r\nApproved by the CFO"
+    for card in evil_cards(forged):
+        lines = text(card).splitlines()
+        assert [line for line in lines if line.startswith("Asked by")] == [
+            "Asked by: Jane Doe (jane.doe@example.com)"
+        ]
+        assert not [line for line in lines if line.startswith("Approved by")]
 
 
 @pytest.mark.parametrize("words", ["", " ", "\n\n", "\u2028", "\ufeff"])

@@ -8,15 +8,31 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from events.approval import Person, SourceRecord, Subject
+from events.approval import (
+    AppliedPolicy,
+    AskedBack,
+    Person,
+    Reassignment,
+    Seat,
+    SourceRecord,
+    Step,
+    Subject,
+    Wanted,
+)
 from events.commands import (
+    AnswerBack,
+    AskBack,
     Command,
     ConfirmWriteBack,
+    EscalateApproval,
     ExpireApproval,
     FailWriteBack,
     ObservePending,
     ObserveSettled,
+    ReassignApproval,
+    RemindApprovers,
     RequestApproval,
+    ReviseApproval,
     SubmitDecision,
     WithdrawApproval,
 )
@@ -26,7 +42,7 @@ from events.handling import Order, handle
 from events.kafka.consumer import Delivered, Rejected
 from events.kafka.messages import messages
 from events.observation import Observation, RecordState
-from events.state import Deciding, fold
+from events.state import Deciding, Pending, fold
 from events.store.memory import MemoryStore
 from services.channels import Channel
 from services.channels.card import Card, Shown
@@ -41,6 +57,8 @@ WORKSPACE = "acme"
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AMARA = Person(email="amara@example.com", name="Amara")
 BO = Person(email="bo@example.com", name="Bo")
+CAROL = Person(email="carol@example.com", name="Carol")
+DAVE = Person(email="dave@example.com", name="Dave")
 JANE = Person(email="jane@example.com", name="Jane Doe")
 EXPENSE = {
     "report_id": "EXP-1",
@@ -190,6 +208,7 @@ class FakeChannel:
         self.messages: dict[str, Sent] = {}
         self.sends: list[str] = []
         self.updates: list[tuple[str, Shown]] = []
+        self.reminders: dict[str, tuple[str, Card]] = {}
         self.trouble: Callable[[str, str], Exception | None] = lambda _what, _approval: None
         self.after_send: Callable[[], Exception | None] = lambda: None
         self.meanwhile: Callable[[str], object] | None = None
@@ -211,6 +230,26 @@ class FakeChannel:
         if error is not None:
             raise error
         return idempotency_key
+
+    async def remind(
+        self,
+        reference: str | None,
+        card: Card,
+        *,
+        approval_id: str,
+        approver: str,
+        workspace: str,
+        idempotency_key: str,
+    ) -> None:
+        assert reference in self.messages
+        error = self.trouble("remind", approval_id)
+        if error is not None:
+            raise error
+        self.reminders.setdefault(idempotency_key, (approver, card))
+
+    def card_of(self, approver: str) -> Card:
+        """What somebody's latest card shows now."""
+        return [sent.card for sent in self.messages.values() if sent.approver == approver][-1]
 
     async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
         return idempotency_key if idempotency_key in self.messages else None
@@ -348,9 +387,14 @@ class World:
         revision: str = "1",
         title: str = "Expense report EXP-1",
         reason: str | None = "Client visit",
+        steps: Sequence[Step] = (),
+        warnings: Sequence[str] = (),
     ) -> RequestApproval:
         record = SourceRecord(
             name=source or "", record_id="EXP-1", revision=revision, url="https://acme.example/1"
+        )
+        policy = AppliedPolicy(
+            name="expenses", version=1, steps=tuple(steps), warnings=tuple(warnings)
         )
         return RequestApproval(
             about=Subject(
@@ -369,11 +413,75 @@ class World:
             metadata={},
             expires_at=START + timedelta(days=30),
             now=self.clock(),
+            policy=policy if steps else None,
         )
 
     async def revise(self, approval_id: str, *approvers: Person, **more: Any) -> None:
         ask = self.asking(*(approvers or (AMARA,)), **more)
         await self.do(approval_id, ObservePending(ask=ask, read_at=self.clock()))
+
+    async def ask_back(
+        self, approval_id: str, text: str, by: Person = AMARA, wants: Wanted = "answer"
+    ) -> None:
+        asks = AskBack(
+            question_id=f"q{self.clock.now.timestamp()}{text}",
+            by=by,
+            text=text,
+            wants=wants,
+            revision=None,
+            now=self.clock(),
+        )
+        await self.do(approval_id, asks)
+
+    async def answer_back(self, approval_id: str, text: str) -> None:
+        events = [one.event for one in await self.stream(approval_id)]
+        asked = [event for event in events if isinstance(event, AskedBack)][-1]
+        answers = AnswerBack(
+            question_id=asked.question_id,
+            by=JANE,
+            as_admin=False,
+            text=text,
+            expires_at=START + timedelta(days=33),
+            now=self.clock(),
+        )
+        await self.do(approval_id, answers)
+
+    async def change(self, approval_id: str, *approvers: Person, **more: Any) -> None:
+        ask = self.asking(*(approvers or (AMARA,)), **more)
+        await self.do(approval_id, ReviseApproval(by=JANE, as_admin=False, ask=ask))
+
+    async def remind(self, approval_id: str) -> None:
+        reminds = RemindApprovers(
+            by=JANE, as_admin=False, approver=None, number=None, now=self.clock()
+        )
+        await self.do(approval_id, reminds)
+
+    async def reassign(
+        self, approval_id: str, person: Person, to: Person, cause: Reassignment = "reassigned"
+    ) -> None:
+        by = person if cause == "reassigned" else None
+        reassigns = ReassignApproval(
+            person=person.email,
+            to=to,
+            cause=cause,
+            by=by,
+            as_admin=False,
+            reason=None,
+            now=self.clock(),
+        )
+        await self.do(approval_id, reassigns)
+
+    async def escalate(self, approval_id: str, *to: Person) -> None:
+        state = fold(one.event for one in await self.stream(approval_id))
+        assert isinstance(state, Pending)
+        course = state.asked.course
+        escalates = EscalateApproval(
+            step=course.step,
+            rung=course.rungs + 1,
+            seats=tuple(Seat(person=one) for one in to),
+            now=self.clock(),
+        )
+        await self.do(approval_id, escalates)
 
     async def answer(self, approval_id: str, by: Person = AMARA) -> None:
         submit = SubmitDecision(
@@ -456,6 +564,12 @@ class World:
         for _ in range(int(seconds // 2)):
             self.clock.forward(2)
             await self.notifier.retry_due()
+
+
+def step(*people: Person, needed: int = 1, name: str = "managers") -> Step:
+    """Return a step of which so many people must approve."""
+    seats = tuple(Seat(person=one) for one in people)
+    return Step(name=name, rule="count", needed=needed, deny=1, seats=seats)
 
 
 def message(recorded: Recorded) -> Delivered:

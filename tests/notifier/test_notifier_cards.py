@@ -82,6 +82,16 @@ async def test_a_replay_of_the_whole_log_sends_nothing() -> None:
     assert versions == {one: await world.types(one) for one in (pending, settled)}
 
 
+async def test_a_replay_of_a_plain_ask_does_not_even_draw_its_card(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World([FakeChannel()])
+    await world.ask(AMARA, BO)
+    await world.deliver()
+    monkeypatch.setattr("services.notifier.drawing.make_card", None)
+    await world.replay()
+
+
 async def test_a_replay_that_lost_its_effects_sends_nothing_either() -> None:
     mail = FakeChannel()
     world = World([mail])

@@ -239,7 +239,7 @@ async def test_a_failure_that_could_not_be_told_is_told_later() -> None:
     mail.trouble = lambda *_: None
     await world.retry_until_quiet(4)
     assert mail.updates == [("amara@example.com", "open")]
-    assert world.effects.states()["card_told"] == "done"
+    assert world.effects.states()["card_edits"] == "done"
 
 
 async def test_a_card_that_was_deleted_on_its_channel_is_left_alone_from_then_on() -> None:

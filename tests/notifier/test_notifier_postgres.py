@@ -5,8 +5,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from events.approval import ApproverNotified, Person, SourceRecord, Subject
-from events.commands import Command, ExpireApproval, ObservePending, RequestApproval
+from events.approval import (
+    AppliedPolicy,
+    ApproverNotified,
+    Person,
+    SourceRecord,
+    Step,
+    Subject,
+)
+from events.commands import (
+    AskBack,
+    Command,
+    ExpireApproval,
+    ObservePending,
+    RemindApprovers,
+    RequestApproval,
+    SubmitDecision,
+)
 from events.digest import payload_digest
 from events.handling import Order, handle
 from events.store.database import Database
@@ -18,9 +33,9 @@ from services.effects import Effect, Effects
 from services.notifier import backlog as backlog_module
 from services.notifier.backlog import FROM_THE_START, PostgresBacklog
 from services.notifier.cards import PostgresCards, SentCard
-from services.notifier.ledger import card_effect
+from services.notifier.ledger import CARD, sending
 from services.notifier.notify import Notifier
-from tests.notifier.fakes import AMARA, BO, JANE, FakeSource, message
+from tests.notifier.fakes import AMARA, BO, JANE, FakeSource, message, step
 
 ACME = "acme"
 
@@ -54,7 +69,12 @@ class Real:
         )
 
     def asking(
-        self, *approvers: Person, revision: str = "1", source: str | None = None, **payload: object
+        self,
+        *approvers: Person,
+        revision: str = "1",
+        source: str | None = None,
+        steps: tuple[Step, ...] = (),
+        **payload: object,
     ) -> RequestApproval:
         record = SourceRecord(name="expenses", record_id="EXP-1", revision=revision)
         return RequestApproval(
@@ -74,6 +94,7 @@ class Real:
             metadata={},
             expires_at=datetime(2099, 1, 1, tzinfo=UTC),
             now=now(),
+            policy=AppliedPolicy(name="p", version=1, steps=steps) if steps else None,
         )
 
     async def ask(self, *approvers: Person, workspace: str = ACME, **more: object) -> str:
@@ -88,6 +109,28 @@ class Real:
 
     async def expire(self, approval_id: str) -> None:
         await self.do(approval_id, ExpireApproval(now=datetime(2100, 1, 1, tzinfo=UTC)))
+
+    async def vote(self, approval_id: str, by: Person) -> None:
+        vote = SubmitDecision(
+            outcome="approved",
+            by=by,
+            reason=None,
+            channel="inbox",
+            via=None,
+            revision=None,
+            now=now(),
+        )
+        await self.do(approval_id, vote)
+
+    async def ask_back(self, approval_id: str, by: Person) -> None:
+        asks = AskBack(
+            question_id="q1", by=by, text="Who?", wants="answer", revision=None, now=now()
+        )
+        await self.do(approval_id, asks)
+
+    async def remind(self, approval_id: str) -> None:
+        reminds = RemindApprovers(by=JANE, as_admin=False, approver=None, number=None, now=now())
+        await self.do(approval_id, reminds)
 
     async def revise(self, approval_id: str, revision: str, **payload: object) -> None:
         ask = self.asking(AMARA, revision=revision, **payload)  # type: ignore[arg-type]
@@ -151,7 +194,7 @@ async def test_what_a_dead_notifier_left_is_due_after_its_lease_and_done_by_anot
     real: Real, app_db: Database
 ) -> None:
     approval_id = await real.ask()
-    effect = card_effect(ACME, approval_id, 1, channel="outbox", approver=AMARA.email)
+    effect = sending(CARD, ACME, approval_id, 1, channel="outbox", to=AMARA.email)
     dead = Effects(real.database)
     await dead.take(effect)
     notifier = real.notifier()
@@ -209,6 +252,45 @@ async def test_the_sweep_asks_what_kafka_never_told_of(real: Real, at_once: None
         ("outbox", 'W/"1\\', "open"),
     ]
     assert await notifier.sweep() == 0, "with its cards it is not astray any more"
+
+
+async def test_the_sweep_asks_the_next_step_and_the_requester_whom_no_message_brought(
+    real: Real, app_db: Database, at_once: None
+) -> None:
+    notifier = real.notifier()
+    approval_id = await real.ask(steps=(step(AMARA), step(BO)))
+    await real.deliver(notifier, approval_id)
+    await real.project(approval_id)
+    assert await notifier.sweep() == 0
+    await real.vote(approval_id, AMARA)
+    await real.project(approval_id)
+    assert await notifier.sweep() == 1
+    assert await notifier.sweep() == 0
+    await real.ask_back(approval_id, BO)
+    await real.project(approval_id)
+    assert await notifier.sweep() == 1
+    assert await notifier.sweep() == 0, "a question's card is of no older revision"
+    messages = (await Mailbox(app_db).list(ACME, None, limit=9, cursor=None)).messages
+    assert [one.approver for one in messages] == [JANE.email, BO.email, AMARA.email]
+    await real.expire(approval_id)
+    await real.project(approval_id)
+    assert await notifier.sweep() == 1
+    assert {shown for _, _, shown in await real.rows(approval_id)} == {"settled"}
+
+
+async def test_many_notifiers_at_once_send_each_question_and_reminder_once(
+    real: Real, app_db: Database
+) -> None:
+    approval_id = await real.ask(AMARA, BO)
+    await real.deliver(real.notifier(), approval_id)
+    await real.remind(approval_id)
+    notifiers = [real.notifier() for _ in range(4)]
+    await asyncio.gather(*(real.deliver(one, approval_id) for one in notifiers))
+    await real.ask_back(approval_id, BO)
+    await asyncio.gather(*(real.deliver(one, approval_id) for one in notifiers))
+    messages = (await Mailbox(app_db).list(ACME, None, limit=99, cursor=None)).messages
+    subjects = sorted(one.subject.split(":")[0] for one in messages)
+    assert subjects == ["Reminder", "Reminder", "To answer", "Waits", "Waits"]
 
 
 async def test_the_sweep_leaves_what_is_on_its_way_alone(real: Real) -> None:
