@@ -27,6 +27,7 @@ from placet.errors import (
 )
 from placet.gate import requires_approval
 from placet.pages import AsyncPage, Page
+from placet.questions import Question
 from placet.webhooks import verify_webhook
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Page",
     "Placet",
     "PlacetError",
+    "Question",
     "Rejected",
     "StaleRevision",
     "Unavailable",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from placet.approval import Approval
-from placet.calls import Call
+from placet.call import Call
 from placet.errors import (
     AlreadyResolved,
     Conflict,

@@ -83,7 +83,7 @@ class Approval(dict[str, Any]):
     edited_payload = _Member[Json]()
     edited_payload_digest = _Member[str | None]()
     requester = _Member[Mapping[str, str | None]]()
-    approvers = _Items[list[dict[str, str | None]]](list)
+    approvers = _Items[list[dict[str, Any]]](list)
     reason = _Member[str | None]()
     urgency = _Member[Urgency]()
     source = _Member[Mapping[str, str | None] | None]()
@@ -108,6 +108,9 @@ class Approval(dict[str, Any]):
     superseded_by = _Member[str | None]()
     acknowledged_by = _Member[str | None]()
     acknowledged_at = _Time[datetime | None]()
+    progress = _Member[Mapping[str, Any] | None]()
+    asked_back = _Member[Mapping[str, Any] | None]()
+    course = _Member[Mapping[str, Any] | None]()
 
     @property
     def is_final(self) -> bool:
@@ -121,7 +124,10 @@ class Approval(dict[str, Any]):
 
     @property
     def effective_payload(self) -> Json:
-        """What was approved: the edited payload if an approver edited it, else the payload."""
+        """What was approved: the edited payload if an approver edited it, else the payload.
+
+        `approval["effective_payload"]` is what was reported as done, if anything was.
+        """
         return self.payload if self.edited_payload is None else self.edited_payload
 
     @property

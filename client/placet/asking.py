@@ -20,9 +20,11 @@ from placet.errors import (
     NotDecidedInTime,
     PlacetError,
 )
-from placet.flows import Flow, exchange, wait
+from placet.flows import Flow, exchange
 from placet.json_values import Json, plain_json
+from placet.questions import OnQuestion
 from placet.settings import Settings
+from placet.waiting import Listening, wait
 
 SETTLING_S = 30.0
 """How long an answer that is being written back may take once nobody may withdraw any more."""
@@ -49,6 +51,7 @@ class Gate:
     idempotency_key: Any
     said: Mapping[str, Any]
     has_fallback: bool
+    on_question: OnQuestion | None = None
 
     def __post_init__(self) -> None:
         if self.editable and self.payload is not None:
@@ -112,8 +115,9 @@ def verdict(gate: Gate, settings: Settings, bound: inspect.BoundArguments) -> Fl
     if approval.approved and approval.acknowledged_at is not None:
         raise AlreadyCarriedOut(approval)
     if not approval.is_final:
+        listening = Listening(gate.on_question) if gate.on_question else None
         try:
-            approval = yield from wait(settings, approval.id, gate.timeout)
+            approval = yield from wait(settings, approval.id, gate.timeout, listening)
         except NotDecidedInTime:
             if gate.timeout is None:
                 raise

@@ -1,19 +1,23 @@
 """The client for programs with an event loop: each call is awaited."""
 
 import asyncio
+import inspect
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import httpx2
 
-from placet import calls, flows
+from placet import calls, flows, waiting
 from placet.answers import Answer, Body
 from placet.approval import Approval
-from placet.calls import Ask, Batch, Call, Entries, Wanted
-from placet.flows import Flow, Pause, Send
+from placet.call import Call, Entries, Entry
+from placet.calls import Ask, Batch, Wanted
+from placet.flows import Flow, Pause, Send, Tell
 from placet.json_values import Json
+from placet.organisation import AsyncDelegations, AsyncPeople, AsyncPolicies
 from placet.pages import AsyncPage
+from placet.questions import OnQuestion, Wants
 from placet.requests import http_options, request_of
 from placet.settings import DEFAULT_ATTEMPTS, DEFAULT_TIMEOUT_S, read_settings
 
@@ -39,6 +43,9 @@ class AsyncPlacet:
         self.settings = read_settings(url, key, timeout, attempts)
         self._http = httpx2.AsyncClient(transport=transport, **http_options(self.settings))
         self.approvals = AsyncApprovals(self)
+        self.people = AsyncPeople(self)
+        self.delegations = AsyncDelegations(self)
+        self.policies = AsyncPolicies(self)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow of calls and pauses, and return what it returns."""
@@ -48,6 +55,10 @@ class AsyncPlacet:
                 if isinstance(step, Pause):
                     await asyncio.sleep(step.seconds)
                     step = flow.send(None)
+                    continue
+                if isinstance(step, Tell):
+                    said = step.listener(step.question)
+                    step = flow.send(await said if inspect.isawaitable(said) else said)
                     continue
                 try:
                     answer = await self._answer(step)
@@ -122,11 +133,12 @@ class AsyncApprovals:
         revision: str | int | None = None,
         payload: Mapping[str, Json] | None = None,
     ) -> Approval:
-        """Answer `approved` or `rejected`, and return the approval: final, or `deciding`.
+        """Answer `approved` or `rejected`, and return the approval.
 
-        `revision` is the one that was looked at: another one by now raises `StaleRevision`.
-        `payload` is an edited one, where the ask allows it. Raises `AlreadyResolved` when somebody
-        else was first.
+        It is final, or `deciding`, or still `pending` where others must answer too: `progress`
+        says who. `revision` is the one that was looked at: another one by now raises
+        `StaleRevision`. `payload` is an edited one, where the ask allows it. Raises
+        `AlreadyResolved` when somebody else was first.
         """
         return await self._send(
             calls.decide(
@@ -139,22 +151,100 @@ class AsyncApprovals:
             )
         )
 
-    async def wait(self, approval_id: str, *, timeout: float | None = None) -> Approval:
+    async def wait(
+        self,
+        approval_id: str,
+        *,
+        timeout: float | None = None,
+        on_question: OnQuestion | None = None,
+    ) -> Approval:
         """Return an approval once it is final; goes on while the server is started anew.
+
+        `on_question` is called once with each `Question` that an approver asks back, within some
+        ten seconds. The text that it returns is the answer; with None it waits until somebody
+        else answers. Without it, it waits on all the same.
 
         Raises `NotDecidedInTime`, with the approval, after `timeout` seconds; without one it
         waits as long as the approval can live. Raises `Unavailable` when the server does not
-        answer for ten minutes.
+        answer for ten minutes, and whatever `on_question` raises.
         """
-        return await self._client.run(flows.wait(self._client.settings, approval_id, timeout))
+        listening = waiting.Listening(on_question) if on_question else None
+        flow = waiting.wait(self._client.settings, approval_id, timeout, listening)
+        return await self._client.run(flow)
 
     async def withdraw(self, approval_id: str, reason: str | None = None) -> Approval:
         """Recall an ask; raises `AlreadyResolved` when it was decided meanwhile."""
         return await self._send(calls.withdraw(approval_id, reason))
 
-    async def acknowledge(self, approval_id: str) -> Approval:
-        """Say that the outcome was heard; raises `Conflict` while there is none."""
-        return await self._send(calls.acknowledge(approval_id))
+    async def acknowledge(
+        self, approval_id: str, *, effective_payload: Mapping[str, Json] | None = None
+    ) -> Approval:
+        """Say that the outcome was heard, and what was really done if that is to be kept.
+
+        Raises `Conflict` while there is no outcome.
+        """
+        return await self._send(calls.acknowledge(approval_id, effective_payload))
+
+    async def ask_back(
+        self,
+        approval_id: str,
+        text: str,
+        *,
+        wants: Wants = "answer",
+        approver: str | None = None,
+        revision: str | int | None = None,
+    ) -> Approval:
+        """Ask the requester something, or with `wants="changes"` return it to them: as approver.
+
+        The clock stands still until they answer. Raises `Conflict` while another question is open.
+        """
+        call = calls.ask_back(approval_id, text, wants=wants, approver=approver, revision=revision)
+        return await self._send(call)
+
+    async def answer(
+        self, approval_id: str, text: str, *, question_id: str | None = None
+    ) -> Approval:
+        """Answer what was asked back, left out: the open question; it waits for its approvers.
+
+        Raises `Conflict` where nobody asks.
+        """
+        flow = waiting.answered(self._client.settings, approval_id, text, question_id)
+        return await self._client.run(flow)
+
+    async def revise(
+        self,
+        approval_id: str,
+        *,
+        payload: Mapping[str, Json] | None = None,
+        title: str | None = None,
+        reason: str | None = None,
+        revision: str | int | None = None,
+    ) -> Approval:
+        """Change what is asked, as its requester: a new revision, for which all answer anew."""
+        call = calls.revise(
+            approval_id, payload=payload, title=title, reason=reason, revision=revision
+        )
+        return await self._send(call)
+
+    async def reassign(
+        self,
+        approval_id: str,
+        *,
+        to: str,
+        person: str | None = None,
+        reason: str | None = None,
+        approver: str | None = None,
+    ) -> Approval:
+        """Let `to` be asked instead of `person`, left out: of the key's own.
+
+        Raises `Invalid` for somebody who cannot be asked.
+        """
+        call = calls.reassign(approval_id, to=to, person=person, reason=reason, approver=approver)
+        return await self._send(call)
+
+    async def remind(self, approval_id: str) -> Approval:
+        """Remind whoever has not answered; raises `Conflict` within an hour of the last time."""
+        return await self._send(calls.remind(approval_id))
 
     async def comment(self, approval_id: str, text: str) -> Approval:
         """Leave a comment."""
@@ -163,6 +253,10 @@ class AsyncApprovals:
     async def history(self, approval_id: str) -> Entries:
         """Return what happened to an approval, oldest first."""
         return await self._send(calls.history(approval_id))
+
+    async def difference(self, approval_id: str) -> Entry:
+        """Return where what was proposed, approved and done differ: `data`, place by place."""
+        return await self._send(calls.difference(approval_id))
 
     async def links(self, approval_id: str) -> Entries:
         """Return the items that an approval is linked to."""

@@ -1,35 +1,20 @@
-"""Every call of the HTTP interface, described once: method, path, body, and what comes back."""
+"""Every call about approvals, described once: method, path, body, and what comes back."""
 
-import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from placet.approval import Approval, Status, Urgency
+from placet.call import Call, Entries, Entry, entries, entry, reading, sending, time_of
 from placet.errors import NotFound
-from placet.json_values import Json, plain_json
+from placet.json_values import Json
+from placet.questions import Wants
 
-T = TypeVar("T")
-Entries = list[dict[str, Any]]
 Somebody = str | Mapping[str, str | None]
 """An e-mail address, or `{"email": ..., "name": ...}`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[T]):
-    """A call that has not been sent; it may be sent any number of times and counts once."""
-
-    method: str
-    path: str
-    read: Callable[[Any], T]
-    query: Mapping[str, str]
-    body: bytes | None = None
-    idempotency_key: str | None = None
-    held_s: int = 0
-    """How long the server may hold back its answer on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +74,25 @@ def create(ask: Ask) -> Call[Approval]:
     """Ask for an approval; without an idempotency key it gets one, so that it can be repeated."""
     body: dict[str, Any] = {**ask}
     key = body.pop("idempotency_key", None)
-    if isinstance(expires_at := body.get("expires_at"), datetime):
-        if expires_at.tzinfo is None:
-            raise ValueError("expires_at: a time without a zone; add one, such as UTC.")
-        body["expires_at"] = expires_at.isoformat()
-    if body.get("revision") is not None:
-        body["revision"] = str(body["revision"])
-    return _post("/v1/approvals", Approval, body, key=key or str(uuid.uuid4()))
+    if body.get("expires_at") is not None:
+        body["expires_at"] = time_of(body["expires_at"], "expires_at")
+    body["revision"] = _revision(body.get("revision"))
+    return sending("/v1/approvals", Approval, body, key=key or str(uuid.uuid4()))
 
 
 def get(approval_id: str) -> Call[Approval]:
     """Read one."""
-    return _get(_path(approval_id), Approval)
+    return reading(_path(approval_id), Approval)
 
 
 def list_(wanted: Wanted) -> Call[Batch]:
     """Read a page, newest first."""
-    return _get("/v1/approvals", _batch, **wanted)
+    return reading("/v1/approvals", _batch, **wanted)
 
 
 def queue(approver: str | None, limit: int | None) -> Call[Batch]:
     """Read a page of what waits for somebody, most urgent first."""
-    return _get("/v1/queue", _batch, approver=approver, limit=limit)
+    return reading("/v1/queue", _batch, approver=approver, limit=limit)
 
 
 def following(call: Call[Batch], cursor: str) -> Call[Batch]:
@@ -132,40 +114,98 @@ def decide(
         "decision": decision,
         "reason": reason,
         "approver": approver,
-        "revision": None if revision is None else str(revision),
+        "revision": _revision(revision),
         "payload": payload,
     }
-    return _post(_path(approval_id, "decision"), Approval, body)
+    return sending(_path(approval_id, "decision"), Approval, body)
 
 
 def wait(approval_id: str, seconds: int) -> Call[Approval]:
     """Read one when it is final, or after some seconds, at most 60, as it is then."""
-    return _get(_path(approval_id, "wait"), Approval, held_s=seconds, timeout=seconds)
+    return reading(_path(approval_id, "wait"), Approval, held_s=seconds, timeout=seconds)
 
 
 def withdraw(approval_id: str, reason: str | None) -> Call[Approval]:
     """Recall an ask; again changes nothing."""
-    return _post(_path(approval_id, "withdraw"), Approval, {"reason": reason})
+    return sending(_path(approval_id, "withdraw"), Approval, {"reason": reason})
 
 
-def acknowledge(approval_id: str) -> Call[Approval]:
-    """Say that the outcome was heard; again changes nothing."""
-    return _post(_path(approval_id, "acknowledge"), Approval, {})
+def acknowledge(
+    approval_id: str, effective_payload: Mapping[str, Json] | None = None
+) -> Call[Approval]:
+    """Say that the outcome was heard, and what was really done; again changes nothing."""
+    body = {"effective_payload": effective_payload}
+    return sending(_path(approval_id, "acknowledge"), Approval, body)
+
+
+def ask_back(
+    approval_id: str,
+    text: str,
+    *,
+    wants: Wants,
+    approver: str | None,
+    revision: str | int | None,
+) -> Call[Approval]:
+    """Ask the requester, or return it for changes, once however often this call is sent."""
+    body = {"text": text, "wants": wants, "approver": approver, "revision": _revision(revision)}
+    return sending(_path(approval_id, "questions"), Approval, body, key=str(uuid.uuid4()))
+
+
+def answer(approval_id: str, text: str, question_id: str | None) -> Call[Approval]:
+    """Answer what was asked back; the same question again changes nothing."""
+    body = {"text": text, "question_id": question_id}
+    return sending(_path(approval_id, "answers"), Approval, body)
+
+
+def revise(
+    approval_id: str,
+    *,
+    payload: Mapping[str, Json] | None,
+    title: str | None,
+    reason: str | None,
+    revision: str | int | None,
+) -> Call[Approval]:
+    """Change what is asked; the same again changes nothing."""
+    body = {"payload": payload, "title": title, "reason": reason, "revision": _revision(revision)}
+    return sending(_path(approval_id, "revise"), Approval, body)
+
+
+def reassign(
+    approval_id: str,
+    *,
+    to: str,
+    person: str | None,
+    reason: str | None,
+    approver: str | None,
+) -> Call[Approval]:
+    """Let somebody else be asked instead; the same again changes nothing."""
+    body = {"to": to, "person": person, "reason": reason, "approver": approver}
+    return sending(_path(approval_id, "reassign"), Approval, body)
+
+
+def remind(approval_id: str) -> Call[Approval]:
+    """Tell those again who have not answered; the server refuses to do so too often."""
+    return sending(_path(approval_id, "remind"), Approval, {})
 
 
 def comment(approval_id: str, text: str) -> Call[Approval]:
     """Leave a comment, once however often this call is sent."""
-    return _post(_path(approval_id, "comments"), Approval, {"text": text}, key=str(uuid.uuid4()))
+    return sending(_path(approval_id, "comments"), Approval, {"text": text}, key=str(uuid.uuid4()))
 
 
 def history(approval_id: str) -> Call[Entries]:
     """Read what happened, oldest first."""
-    return _get(_path(approval_id, "history"), _entries)
+    return reading(_path(approval_id, "history"), entries)
+
+
+def difference(approval_id: str) -> Call[Entry]:
+    """Read where what was proposed, approved and done differ."""
+    return reading(_path(approval_id, "difference"), entry)
 
 
 def links(approval_id: str) -> Call[Entries]:
     """Read the linked items."""
-    return _get(_path(approval_id, "links"), _entries)
+    return reading(_path(approval_id, "links"), entries)
 
 
 def _path(approval_id: str, what: str | None = None) -> str:
@@ -176,29 +216,10 @@ def _path(approval_id: str, what: str | None = None) -> str:
     return path if what is None else f"{path}/{what}"
 
 
-def _get(path: str, read: Callable[[Any], T], *, held_s: int = 0, **query: object) -> Call[T]:
-    given = {name: _in_query(value) for name, value in query.items() if value is not None}
-    return Call(method="GET", path=path, read=read, query=given, held_s=held_s)
-
-
-def _in_query(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _post(
-    path: str, read: Callable[[Any], T], body: Mapping[str, Any], *, key: str | None = None
-) -> Call[T]:
-    said = {name: value for name, value in body.items() if value is not None}
-    # Made into bytes once: a repeated call must be the same to the byte.
-    content = json.dumps({name: plain_json(value, name) for name, value in said.items()}).encode()
-    return Call(method="POST", path=path, read=read, query={}, body=content, idempotency_key=key)
+def _revision(revision: str | int | None) -> str | None:
+    return None if revision is None else str(revision)
 
 
 def _batch(found: Any) -> Batch:
     data = [Approval(one) for one in found["data"]]
     return Batch(data, found.get("next_cursor"), found.get("count"))
-
-
-def _entries(found: Any) -> Entries:
-    entries: Entries = found["data"]
-    return entries

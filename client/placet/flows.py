@@ -4,7 +4,6 @@ A client drives it: it sends what is yielded and gives the answer back, or throw
 in sending. So retries, waits and gates are written once, and know neither sockets nor event loops.
 """
 
-import math
 import random
 import time
 from collections.abc import Generator
@@ -13,11 +12,10 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from placet import calls
 from placet.answers import RETRIED, Answer, result, retry_after
-from placet.approval import Approval
-from placet.calls import Call
-from placet.errors import NotDecidedInTime, Unavailable
+from placet.call import Call
+from placet.errors import Unavailable
+from placet.questions import OnQuestion, Question
 from placet.settings import Settings
 
 T = TypeVar("T")
@@ -26,14 +24,6 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 8.0
 LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer is reported, not waited for."""
-POLL_S = 30
-"""How long one question of a wait is held; proxies tend to cut what is quiet for 60 s."""
-HURRIED_S = 1.0
-"""The pause after an answer that was not held back, as of a server that is going down."""
-AWAY_AT_MOST_S = 600.0
-"""How long a wait goes on without any answer: a server may be started anew meanwhile."""
-AFTER_EXPIRY_S = 3_600.0
-"""How much longer than the approval may live a wait without `timeout` lasts at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,15 @@ class Pause:
     seconds: float
 
 
-Flow = Generator[Send | Pause, Answer | None, T]
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell somebody what an approver asks back; what they say is given back."""
+
+    question: Question
+    listener: OnQuestion
+
+
+Flow = Generator[Send | Pause | Tell, Answer | str | None, T]
 
 
 def exchange(settings: Settings, call: Call[T], *, until: float | None = None) -> Flow[T]:
@@ -67,7 +65,8 @@ def exchange(settings: Settings, call: Call[T], *, until: float | None = None) -
         failure: httpx2.RequestError | None = None
         answer: Answer | None = None
         try:
-            answer = yield Send(call, call.held_s + _patience(settings, until))
+            came = yield Send(call, call.held_s + _patience(settings, until))
+            answer = came if isinstance(came, Answer) else None
         except httpx2.RequestError as error:
             failure = error
         if answer is not None:
@@ -86,43 +85,6 @@ def exchange(settings: Settings, call: Call[T], *, until: float | None = None) -
             ) from failure
         attempt += 1
         yield Pause(pause)
-
-
-def wait(settings: Settings, approval_id: str, timeout: float | None) -> Flow[Approval]:
-    """Return an approval once it is final.
-
-    Goes on while the server is started anew. Raises `NotDecidedInTime` after `timeout` seconds
-    (None: as long as the approval can live), and `Unavailable` when no answer came at the end of
-    that time, or for ten minutes.
-    """
-    began = heard = time.monotonic()
-    until = None if timeout is None else began + max(0.0, timeout)
-    while True:
-        left = math.inf if until is None else until - time.monotonic()
-        call = calls.wait(approval_id, max(0, math.floor(min(POLL_S, left))))
-        asked = time.monotonic()
-        try:
-            approval = yield from exchange(settings, call, until=until)
-        except Unavailable as error:
-            now = time.monotonic()
-            pause = max(LONGEST_PAUSE_S, error.retry_after or 0)
-            if now - heard >= AWAY_AT_MOST_S or (until is not None and now + pause >= until):
-                raise
-            yield Pause(pause)
-            continue
-        heard = time.monotonic()
-        if approval.is_final:
-            return approval
-        if until is None:
-            lives = (approval.expires_at - approval.created_at).total_seconds()
-            until = began + lives + AFTER_EXPIRY_S
-        if heard >= until:
-            raise NotDecidedInTime(approval)
-        left = until - heard
-        if left < 1:
-            yield Pause(left)  # the server counts whole seconds
-        elif heard - asked < call.held_s / 2:
-            yield Pause(min(left, HURRIED_S))
 
 
 def _patience(settings: Settings, until: float | None) -> float:

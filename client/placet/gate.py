@@ -13,6 +13,7 @@ from placet.asynchronous import AsyncPlacet
 from placet.blocking import Placet
 from placet.calls import Somebody
 from placet.json_values import Json
+from placet.questions import OnQuestion
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +56,7 @@ def requires_approval(
     leave_out: Collection[str] = (),
     editable: bool = False,
     idempotency_key: Given[str] | None = None,
+    on_question: OnQuestion | None = None,
     client: Client = None,
     **said: Unpack[Said],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -78,6 +80,10 @@ def requires_approval(
     With an `idempotency_key` that names the action, a process that was started anew waits for the
     approval it asked for before; once that was acknowledged, `AlreadyCarriedOut` is raised.
 
+    `on_question` is called once with each `Question` that an approver asks back; the text that it
+    returns is the answer, None leaves it to a person. The call waits on in any case, as long as
+    `timeout` lets it. It may be a coroutine function where the gated function is one.
+
     `client` is a `Placet` (an `AsyncPlacet` for coroutine functions) or a function that returns
     one; without it a call opens one from `PLACET_URL` and `PLACET_KEY`. Whatever else an ask may
     say is taken too; `title`, `approvers`, `idempotency_key` and these may be functions of the
@@ -98,12 +104,15 @@ def requires_approval(
             idempotency_key=idempotency_key,
             said=cast("Mapping[str, Any]", said),
             has_fallback=callable(on_timeout),
+            on_question=on_question,
         )
         if inspect.iscoroutinefunction(function):
             _refuse_another(AsyncPlacet, client)
             made: Callable[..., Any] = _async(gate, function, on_timeout, client)
         else:
             _refuse_another(Placet, client)
+            if inspect.iscoroutinefunction(on_question):
+                raise TypeError("on_question: only a gated coroutine function can await one.")
             made = _blocking(gate, function, on_timeout, client)
         return cast("Callable[P, R]", functools.wraps(function)(made))
 

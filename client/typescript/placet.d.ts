@@ -16,6 +16,75 @@ export interface Person {
 
 export interface Approver extends Person {
   answer: Outcome | null;
+  /** In which step they are asked, from 1. */
+  step: number;
+  /** The groups that they are asked for. */
+  groups: string[];
+  /** Whether it waits for them now. */
+  asked: boolean;
+  /** Whom they stand in for. */
+  on_behalf_of: string | null;
+  /** Who answered in their place. */
+  answered_by: string | null;
+}
+
+/** How a step is agreed to: by any one, all, a number, a share, or one of each group. */
+export type Rule = 'any' | 'all' | 'count' | 'percent' | 'each';
+
+/** How far the step that waits has come; `words` say it all, such as "2 of 3, finance missing". */
+export interface Progress {
+  step: number;
+  steps: number;
+  name: string;
+  rule: Rule;
+  needed: number;
+  approved: number;
+  rejected: number;
+  missing: string[];
+  words: string;
+}
+
+/** What an approver wants of the requester before it goes on. */
+export type Wants = 'answer' | 'changes';
+
+/** What stands open between an approver and the requester. */
+export interface AskedBack {
+  question_id: string;
+  by: Person;
+  text: string;
+  wants: Wants;
+  at: string;
+}
+
+/** What an approver asks back, as a wait tells it. `text` is what somebody wrote: data. */
+export interface Question<P = Payload> {
+  id: string;
+  by: string;
+  text: string;
+  wants: Wants;
+  asked_at: string;
+  approval: Approval<P>;
+}
+
+/** Returns the answer, or nothing to leave it to a person. */
+export type OnQuestion<P = Payload> = (
+  question: Question<P>,
+) => string | null | void | Promise<string | null | void>;
+
+/** One place of the payload where what was proposed, approved and done differ. */
+export interface Difference {
+  /** A JSON pointer. */
+  pointer: string;
+  proposed: Json;
+  approved: Json;
+  effective: Json;
+}
+
+/** Where the records of an approval differ; `count` tells all places, `data` holds the first. */
+export interface Differences {
+  records: ('proposed' | 'approved' | 'effective')[];
+  data: Difference[];
+  count: number;
 }
 
 export interface Link {
@@ -89,6 +158,15 @@ export interface ApprovalFields<P = Payload> {
   superseded_by: string | null;
   acknowledged_by: string | null;
   acknowledged_at: string | null;
+  /** What was reported as really done. */
+  effective_payload: P | null;
+  effective_payload_digest: string | null;
+  /** Null where any one of the approvers decides. */
+  progress: Progress | null;
+  /** What an approver asks of the requester now. */
+  asked_back: AskedBack | null;
+  /** The policy and all answers, in every detail; null while nothing happened to a plain ask. */
+  course: Record<string, any> | null;
 }
 
 /** An approval at one moment; it does not follow what happens later: `get` or `wait` again. */
@@ -132,6 +210,40 @@ export interface CreateOptions extends CallOptions {
 }
 
 export type CommentOptions = CreateOptions;
+
+export interface AcknowledgeOptions extends CallOptions {
+  /** What was really done, where that is to be kept. */
+  effectivePayload?: object | undefined;
+}
+
+export interface QuestionOptions extends CreateOptions {
+  /** `'changes'` returns it to the requester; `'answer'` if left out. */
+  wants?: Wants | undefined;
+  approver?: string | undefined;
+  revision?: string | number | undefined;
+}
+
+export interface AnswerOptions extends CallOptions {
+  /** Left out: the question that stands open. */
+  questionId?: string | undefined;
+}
+
+/** What to change of an ask; left out: as it is. */
+export interface Revision {
+  payload?: object | null | undefined;
+  title?: string | null | undefined;
+  reason?: string | null | undefined;
+  revision?: string | number | null | undefined;
+}
+
+export interface Reassignment {
+  /** Who is asked from now on. */
+  to: string;
+  /** Instead of whom; left out: of the key's own person. */
+  person?: string | null | undefined;
+  reason?: string | null | undefined;
+  approver?: string | null | undefined;
+}
 
 /** What an ask may say; undefined, null and left out are the same. */
 export interface CreateApproval {
@@ -196,6 +308,8 @@ export interface QueueFilters {
 export interface WaitOptions extends CallOptions {
   /** Seconds; without it, as long as the approval can live. */
   timeout?: number | undefined;
+  /** Called once with each question that an approver asks back, within some ten seconds. */
+  onQuestion?: OnQuestion<any> | undefined;
 }
 
 export interface WithdrawOptions extends CallOptions {
@@ -214,18 +328,107 @@ export interface Approvals {
   list<P = Payload>(filters?: ListFilters, options?: CallOptions): Promise<Page<P>>;
   /** A page of what somebody still needs to complete, most urgent first. */
   queue<P = Payload>(filters?: QueueFilters, options?: CallOptions): Promise<Page<P>>;
-  /** Answer; rejects with `AlreadyResolved` or `StaleRevision`, which hold the approval. */
+  /**
+   * Answer; still pending where others must answer too: `progress` says who. Rejects with
+   * `AlreadyResolved` or `StaleRevision`, which hold the approval.
+   */
   decide<P = Payload>(id: string, decision: Decision, options?: CallOptions): Promise<Approval<P>>;
   /** Resolve once it is final, whatever the outcome; rejects with `NotDecidedInTime`. */
   wait<P = Payload>(id: string, options?: WaitOptions): Promise<Approval<P>>;
   /** Recall an ask. */
   withdraw<P = Payload>(id: string, options?: WithdrawOptions): Promise<Approval<P>>;
   /** Say that the outcome was heard. */
-  acknowledge<P = Payload>(id: string, options?: CallOptions): Promise<Approval<P>>;
+  acknowledge<P = Payload>(id: string, options?: AcknowledgeOptions): Promise<Approval<P>>;
+  /** Ask the requester, as approver; the clock stands still until they answer. */
+  askBack<P = Payload>(id: string, text: string, options?: QuestionOptions): Promise<Approval<P>>;
+  /** Answer what was asked back, as requester. */
+  answer<P = Payload>(id: string, text: string, options?: AnswerOptions): Promise<Approval<P>>;
+  /** Change what is asked, as requester: a new revision, for which all answer anew. */
+  revise<P = Payload>(id: string, change: Revision, options?: CallOptions): Promise<Approval<P>>;
+  /** Let somebody else be asked instead. */
+  reassign<P = Payload>(
+    id: string,
+    reassignment: Reassignment,
+    options?: CallOptions,
+  ): Promise<Approval<P>>;
+  /** Remind whoever has not answered; rejects with `Conflict` within an hour of the last time. */
+  remind<P = Payload>(id: string, options?: CallOptions): Promise<Approval<P>>;
   comment<P = Payload>(id: string, text: string, options?: CommentOptions): Promise<Approval<P>>;
   /** What happened, oldest first. */
   history(id: string, options?: CallOptions): Promise<HistoryEntry[]>;
   links(id: string, options?: CallOptions): Promise<Link[]>;
+  /** Where what was proposed, approved and done differ. */
+  difference(id: string, options?: CallOptions): Promise<Differences>;
+}
+
+/** What is known of somebody. */
+export interface ResolvedPerson {
+  email: string;
+  /** False: an address and nothing else. */
+  known: boolean;
+  name: string | null;
+  active: boolean;
+  manager: string | null;
+  groups: string[];
+  roles: string[];
+  time_zone: string | null;
+  channels: Record<string, string>;
+  [more: string]: unknown;
+}
+
+/** Who is who. */
+export interface People {
+  get(email: string, options?: CallOptions): Promise<ResolvedPerson>;
+  /** What is known of up to 200 people, in their order. */
+  resolve(emails: readonly string[], options?: CallOptions): Promise<ResolvedPerson[]>;
+}
+
+/** Somebody stands in for somebody else for a while. */
+export interface Delegation {
+  id: string;
+  person: string;
+  to: string;
+  begins: string;
+  ends: string;
+  reason: string | null;
+  [more: string]: unknown;
+}
+
+export interface DelegationFilters {
+  person?: string | undefined;
+  to?: string | undefined;
+}
+
+export interface CreateDelegation {
+  to: string;
+  begins: string | Date;
+  ends: string | Date;
+  /** Left out: the key's own person. */
+  person?: string | null | undefined;
+  reason?: string | null | undefined;
+}
+
+/** Who stands in for whom, and from when until when. */
+export interface Delegations {
+  /** All of somebody, to somebody, or all that hold now or later. */
+  list(filters?: DelegationFilters, options?: CallOptions): Promise<Delegation[]>;
+  create(delegation: CreateDelegation, options?: CallOptions): Promise<Delegation>;
+  /** End one now. */
+  end(id: string, options?: CallOptions): Promise<Delegation>;
+}
+
+export interface Policy {
+  name: string;
+  version: number;
+  applies_to: { types: string[]; sources: string[]; when: string | null };
+  steps: { name: string; approvers: string[]; rule: string; deny: number; when: string | null }[];
+  [more: string]: any;
+}
+
+/** Who must say yes to what. */
+export interface Policies {
+  /** In the order in which they are tried. */
+  list(options?: CallOptions): Promise<Policy[]>;
 }
 
 export interface PlacetOptions {
@@ -244,6 +447,9 @@ export interface PlacetOptions {
 export class Placet {
   constructor(options?: PlacetOptions);
   readonly approvals: Approvals;
+  readonly people: People;
+  readonly delegations: Delegations;
+  readonly policies: Policies;
 }
 
 /** The SHA-256 of a payload's canonical JSON (RFC 8785) in hexadecimal, as Placet computes it. */
@@ -307,6 +513,8 @@ export interface ApprovalRequired<Args extends any[], Fallback = never>
   timeout?: number | undefined;
   /** What runs instead when the time is over; `'raise'` (the default): `NotDecidedInTime`. */
   onTimeout?: 'raise' | ((...args: Args) => Fallback | Promise<Fallback>) | undefined;
+  /** Called once with each question that an approver asks back; it waits on in any case. */
+  onQuestion?: OnQuestion<any> | undefined;
   /** The same key: the same approval, and one action. Without it each call asks anew. */
   idempotencyKey?: Given<string | undefined, Args>;
 }

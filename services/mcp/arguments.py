@@ -161,6 +161,33 @@ class Cancel(msgspec.Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
+class Reply(msgspec.Struct, forbid_unknown_fields=True):
+    """An answer to what an approver asked back."""
+
+    approval_id: ApprovalId
+    question_id: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=600,
+            description="asked_back.question_id: the question that this answers.",
+        ),
+    ]
+    text: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=10_000, description="The answer, in words.")
+    ]
+    payload: (
+        Annotated[
+            dict[str, Any],
+            msgspec.Meta(
+                description="Only to change what is asked for: the whole payload as it is to be "
+                "from now on. It makes a new revision, and everybody answers anew."
+            ),
+        ]
+        | None
+    ) = None
+
+
 class Mine(msgspec.Struct, forbid_unknown_fields=True):
     """Which of one's own requests."""
 
@@ -196,6 +223,30 @@ class Decide(msgspec.Struct, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+
+
+class Question(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A question to whoever asked, about one approval as it was seen."""
+
+    approval_id: ApprovalId
+    text: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=10_000, description="The person's own words, for who asked."
+        ),
+    ]
+    wants: Annotated[
+        Literal["answer", "changes"],
+        msgspec.Meta(description="changes: return it, for the requester to change the payload."),
+    ] = "answer"
+    revision: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=200,
+            description="The revision that the person saw. A changed one is refused.",
+        ),
+    ]
 
 
 def read_arguments(given: Mapping[str, Any] | None, kind: type[S]) -> S:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.mcp.arguments import Ask, Cancel, Mine, One, Wait
+from services.mcp.arguments import Ask, Cancel, Mine, One, Reply, Wait
 from services.mcp.placet_api import Caller, Refused, canonical
 from services.mcp.results import RETRY_AFTER_S, Answer, Approval, approval_of, lines_of, standing
 
@@ -29,9 +29,9 @@ async def request_approval(caller: Caller, ask: Ask) -> Answer:
     else:
         approval = approval_of(await _ask(caller, body, datetime.now(UTC).date()), caller)
     if approval.final:
-        return Answer(f"This was asked before: {standing(approval)}", approval)
+        return Answer(f"This was asked before: {standing(approval, caller)}", approval)
     return Answer(
-        f"Asked: {standing(approval)} A person decides at {approval.url}. Call "
+        f"Asked: {standing(approval, caller)} A person decides at {approval.url}. Call "
         f"wait_for_decision, or look again with get_approval after {RETRY_AFTER_S} s; the request "
         "stays if you stop here.",
         approval,
@@ -64,26 +64,44 @@ async def get_approval(caller: Caller, one: One) -> Answer:
     """Show one approval as it is now."""
     view = await caller.get(f"/v1/approvals/{one.approval_id}")
     approval = approval_of(view, caller)
-    return Answer(standing(approval), approval)
+    return Answer(standing(approval, caller), approval)
 
 
 async def wait_for_decision(caller: Caller, wait: Wait) -> Answer:
-    """Wait until an approval is final, for a while."""
-    view = await caller.get(
-        f"/v1/approvals/{wait.approval_id}/wait",
-        {"timeout": wait.timeout_s},
-        within_s=wait.timeout_s + ANSWER_S,
-    )
-    approval = approval_of(view, caller)
+    """Wait until an approval is final, for a while; not for who is asked something themselves."""
+    path = f"/v1/approvals/{wait.approval_id}"
+    approval = approval_of(await caller.get(path), caller)
+    if not approval.final and not _is_asked(approval, caller):
+        query = {"timeout": wait.timeout_s}
+        within_s = wait.timeout_s + ANSWER_S
+        approval = approval_of(await caller.get(f"{path}/wait", query, within_s=within_s), caller)
+    if not approval.final and _is_asked(approval, caller):
+        return Answer(standing(approval, caller), approval)
     if approval.final:
         if approval.requester.email == caller.principal:
             await _acknowledge(caller, approval)
-        return Answer(standing(approval), approval)
+        return Answer(standing(approval, caller), approval)
     return Answer(
-        f"{standing(approval)} People may take hours: go on with something else, or stop here "
-        f"and look again later; not before {RETRY_AFTER_S} s.",
+        f"{standing(approval, caller)} People may take hours: go on with something else, or stop "
+        f"here and look again later; not before {RETRY_AFTER_S} s.",
         approval,
     )
+
+
+def _is_asked(approval: Approval, caller: Caller) -> bool:
+    return approval.asked_back is not None and approval.requester.email == caller.principal
+
+
+async def answer_question(caller: Caller, reply: Reply) -> Answer:
+    """Answer what an approver asked back, and then hand in a changed payload if there is one."""
+    path = f"/v1/approvals/{reply.approval_id}"
+    # In this order, and again as often as need be: what was answered stays so.
+    said = {"text": reply.text, "question_id": reply.question_id}
+    answered = await caller.post(f"{path}/answers", said)
+    if reply.payload is not None:
+        answered = await caller.post(f"{path}/revise", {"payload": reply.payload})
+    approval = approval_of(answered.body, caller)
+    return Answer(f"Answered: {standing(approval, caller)}", approval)
 
 
 async def _acknowledge(caller: Caller, approval: Approval) -> None:
@@ -107,7 +125,7 @@ async def cancel_request(caller: Caller, cancel: Cancel) -> Answer:
         found = approval_of(approval, caller)
     else:
         found = approval_of(answered.body, caller)
-    return Answer(standing(found), found)
+    return Answer(standing(found, caller), found)
 
 
 async def list_my_requests(caller: Caller, mine: Mine) -> Answer:

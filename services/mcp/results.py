@@ -22,11 +22,37 @@ class Person(msgspec.Struct):
 
 
 class Approver(msgspec.Struct):
-    """Somebody who is asked, and what they answered."""
+    """Somebody who is asked, and what they answered; `asked` tells whether it waits for them now.
+
+    `on_behalf_of` is who they stand in for, `answered_by` who answered in their place.
+    """
 
     email: str
     name: str | None = None
     answer: str | None = None
+    step: int = 1
+    asked: bool = False
+    on_behalf_of: str | None = None
+    answered_by: str | None = None
+
+
+class Progress(msgspec.Struct):
+    """How far the step that waits has come; `words` say who is missing."""
+
+    step: int
+    steps: int
+    approved: int
+    needed: int
+    words: str
+
+
+class AskedBack(msgspec.Struct):
+    """What an approver asks of the requester; `wants` is an answer, or changes of the payload."""
+
+    question_id: str
+    by: Person
+    text: str
+    wants: str
 
 
 class Source(msgspec.Struct):
@@ -51,6 +77,8 @@ class Line(msgspec.Struct, kw_only=True):
     urgency: str
     created_at: str
     expires_at: str | None = None
+    progress: Progress | None = None
+    asked_back: AskedBack | None = None
 
 
 class Approval(Line, kw_only=True):
@@ -84,9 +112,12 @@ class Lines(msgspec.Struct):
 
 
 class Decision(msgspec.Struct):
-    """What became of an answer: decided, or where a person decides."""
+    """What became of an answer or a question: decided, kept, asked, or where a person decides.
 
-    outcome: Literal["decided", "being_written", "decide_in_the_inbox"]
+    `kept`: others must answer too.
+    """
+
+    outcome: Literal["decided", "being_written", "kept", "asked", "decide_in_the_inbox"]
     decide_at: str | None
     approval: Approval
 
@@ -128,11 +159,22 @@ def _read(view: Any, kind: type[T]) -> T:
         ) from error
 
 
-def standing(approval: Approval) -> str:
-    """Return what an approval's status means for whoever asked, in our own words."""
+def so_far(approval: Approval) -> str:
+    """Return how far an approval has come, in our own words: in numbers, and without names."""
+    progress = approval.progress
+    if progress is None:
+        return "nobody has decided yet"
+    step = f"in step {progress.step} of {progress.steps}, " if progress.steps > 1 else ""
+    return f"{step}{progress.approved} of {progress.needed} have approved so far"
+
+
+def standing(approval: Approval, caller: Caller) -> str:
+    """Return what an approval's status means for whoever looks at it, in our own words."""
     match approval.status:
+        case "pending" if approval.asked_back is not None:
+            return _question(approval, approval.asked_back, caller)
         case "pending":
-            return f"{approval.id} is pending: nobody has decided yet. Do not do it."
+            return f"{approval.id} is pending: {so_far(approval)}. Do not do it."
         case "deciding":
             return (
                 f"{approval.id} is answered, and the answer is on its way to the system that "
@@ -153,3 +195,19 @@ def standing(approval: Approval) -> str:
             return f"{approval.id} is withdrawn: do not do it."
         case "expired":
             return f"{approval.id} is expired: nobody decided in time. Do not do it."
+
+
+def _question(approval: Approval, asked: AskedBack, caller: Caller) -> str:
+    if approval.requester.email != caller.principal:
+        return f"{approval.id} is pending: its requester was asked something. Do not do it."
+    if asked.wants == "changes":
+        return (
+            f"{approval.id} is pending, and was returned to you for changes: asked_back.text says "
+            "which. Hand in the changed payload with answer_question, or take it back with "
+            "cancel_request. Do not do it."
+        )
+    return (
+        f"{approval.id} is pending, and an approver asks you something: asked_back.text. The "
+        "clock stands still until you answer with answer_question; where you do not know, ask "
+        "the person you work for. Do not do it."
+    )

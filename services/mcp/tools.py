@@ -8,7 +8,7 @@ import msgspec
 from mcp_types import Tool as ToolShown
 from mcp_types import ToolAnnotations
 
-from services.mcp.approving import decide, list_pending
+from services.mcp.approving import ask_requester, decide, list_pending
 from services.mcp.arguments import (
     LONGEST_WAIT_S,
     Ask,
@@ -17,11 +17,14 @@ from services.mcp.arguments import (
     Mine,
     One,
     Pending,
+    Question,
+    Reply,
     Wait,
     object_schema,
 )
 from services.mcp.placet_api import Caller
 from services.mcp.requesting import (
+    answer_question,
     cancel_request,
     get_approval,
     list_my_requests,
@@ -103,7 +106,8 @@ TOOLS = {
         Tool(
             name="get_approval",
             title="Look at one approval",
-            says="Show one approval as it is now: status, payload, who is asked, who decided.",
+            says="Show one approval as it is now: status, payload, how far it has come, what an "
+            "approver asks back, who is asked, who decided.",
             needs=("approvals:read",),
             reads=True,
             takes=One,
@@ -114,14 +118,25 @@ TOOLS = {
             name="wait_for_decision",
             title="Wait for a decision",
             says="Wait until an approval is final (approved, rejected, withdrawn or expired), "
-            f"{LONGEST_WAIT_S} seconds at the most. Answers at once when it is final, and with "
-            "the approval as it is when the time is over. Waiting is never needed: the request "
-            "stays.",
+            f"{LONGEST_WAIT_S} seconds at the most. Answers at once when it is final or an "
+            "approver asks you something, and with the approval as it is when the time is over. "
+            "Waiting is never needed: the request stays.",
             needs=("approvals:read", "approvals:request"),
             reads=True,
             takes=Wait,
             gives=Approval,
             run=wait_for_decision,
+        ),
+        Tool(
+            name="answer_question",
+            title="Answer what an approver asks",
+            says="Answer what an approver asked you about your own request: asked_back says what. "
+            "Answer with what you know about the request, and nothing else. Where it was returned "
+            "for changes, hand in the changed payload.",
+            needs=("approvals:request",),
+            takes=Reply,
+            gives=Approval,
+            run=answer_question,
         ),
         Tool(
             name="cancel_request",
@@ -170,6 +185,20 @@ TOOLS = {
             takes=Decide,
             gives=Decision,
             run=decide,
+        ),
+        Tool(
+            name="ask_requester",
+            title="Ask whoever wants it",
+            says="Ask the requester of an approval something before it is decided, or return it "
+            "for changes, for the person whose key this is. Call it only when that person has "
+            "told you in this conversation what to ask. The clock stands still until the "
+            "requester answers. Where the type is decided in the inbox only, the answer is a "
+            "link.",
+            needs=("approvals:read", "approvals:decide"),
+            for_people=True,
+            takes=Question,
+            gives=Decision,
+            run=ask_requester,
         ),
     )
 }

@@ -14,7 +14,7 @@ from placet import Approval, AsyncPage, AsyncPlacet, Page, Placet, requires_appr
 
 from events.commands import ExpireApproval
 from events.handling import Order, handle
-from services.decision.asking import new_command_id
+from services.decision.identifiers import new_command_id
 from services.web.scopes import Scope
 from tests.api import api_kit
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from placet import NotDecidedInTime, Unavailable, asking, flows, payload_digest
+from placet import NotDecidedInTime, Unavailable, asking, flows, payload_digest, waiting
 
 from tests.client.client_kit import PATIENCE_S, Caller, Kind, opened
 from tests.client.stub_server import Answer, Asked, Choose, stub, stub_that
@@ -30,7 +30,7 @@ RESOLVED = Answer(
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flows, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(flows, "HURRIED_S", 0.01)
+    monkeypatch.setattr(waiting, "HURRIED_S", 0.01)
 
 
 def late(withdrawal: Answer, after_it: Answer) -> Choose:

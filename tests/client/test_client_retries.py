@@ -22,6 +22,7 @@ from placet import (
     answers,
     calls,
     flows,
+    waiting,
 )
 from placet.flows import Flow, Pause, Send
 from placet.settings import Settings, read_settings
@@ -53,7 +54,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of milliseconds; how long they really are has tests of its own."""
     monkeypatch.setattr(flows, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(flows, "LONGEST_PAUSE_S", 0.01)
-    monkeypatch.setattr(flows, "HURRIED_S", 0.01)
+    monkeypatch.setattr(waiting, "HURRIED_S", 0.01)
 
 
 async def caller(clients: AsyncExitStack, kind: Kind, url: str, **more: Any) -> Caller:
@@ -179,7 +180,7 @@ async def test_a_wait_for_a_server_that_stays_away_ends_too(
     client = await caller(clients, kind, f"http://127.0.0.1:{free_port()}", attempts=2)
     with pytest.raises(Unavailable):
         await client("wait", "a", timeout=0.2)
-    monkeypatch.setattr(flows, "AWAY_AT_MOST_S", 0.2)
+    monkeypatch.setattr(waiting, "AWAY_AT_MOST_S", 0.2)
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(Unavailable):
             await client("wait", "a")
@@ -188,7 +189,7 @@ async def test_a_wait_for_a_server_that_stays_away_ends_too(
 async def test_a_wait_that_has_no_time_limit_ends_some_time_after_the_approval_should_have(
     kind: Kind, clients: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows, "AFTER_EXPIRY_S", 0.2)
+    monkeypatch.setattr(waiting, "AFTER_EXPIRY_S", 0.2)
     async with stub(Answer(body={**PENDING, "expires_at": NOW})) as server:
         client = await caller(clients, kind, server.url)
         async with asyncio.timeout(PATIENCE_S):
@@ -242,7 +243,7 @@ def settings() -> Settings:
 def at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flows, "FIRST_PAUSE_S", 0.25)
     monkeypatch.setattr(flows, "LONGEST_PAUSE_S", 8.0)
-    monkeypatch.setattr(flows, "HURRIED_S", 1.0)
+    monkeypatch.setattr(waiting, "HURRIED_S", 1.0)
 
 
 def answer(status: int, body: object = None, **headers: str) -> answers.Answer:
@@ -318,13 +319,13 @@ def test_nothing_is_tried_again_beyond_the_time_that_a_call_has(settings: Settin
 
 @pytest.mark.usefixtures("at_its_pace")
 def test_a_wait_asks_in_pieces_and_gives_each_time_to_be_answered(settings: Settings) -> None:
-    flow = flows.wait(settings, "a", None)
+    flow = waiting.wait(settings, "a", None)
     step = next(flow)
     for _ in range(3):
         assert isinstance(step, Send)
         assert (step.call.query, step.timeout_s) == ({"timeout": "30"}, 60)
         # It was not held back, as of a server that is going down: the next one must not be hurried.
-        assert flow.send(answer(200, PENDING)) == Pause(flows.HURRIED_S)
+        assert flow.send(answer(200, PENDING)) == Pause(waiting.HURRIED_S)
         step = flow.send(None)
     with pytest.raises(StopIteration) as done:
         flow.send(answer(200, APPROVED))

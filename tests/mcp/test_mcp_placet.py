@@ -25,6 +25,7 @@ async def test_an_agent_asks_and_cannot_decide(desk: Desk, mode: str) -> None:
             "request_approval",
             "get_approval",
             "wait_for_decision",
+            "answer_question",
             "cancel_request",
             "list_my_requests",
         ]
@@ -77,6 +78,60 @@ async def test_what_no_type_allows_is_answered_with_the_link(desk: Desk) -> None
         assert f"{PUBLIC}/approvals/{asked['id']}" in says
         _, now = await done(ann, "get_approval", approval_id=asked["id"])
     assert now["status"] == "pending"
+
+
+async def test_a_question_goes_from_assistant_to_assistant_and_back(desk: Desk) -> None:
+    async with bot(desk) as agent, person(desk) as ann:
+        _, asked = await done(agent, "request_approval", **refund(amount=40))
+        question = {"approval_id": asked["id"], "revision": asked["revision"]}
+        says, answer = await done(
+            ann, "ask_requester", **question, text="Is 40 not too much?", wants="changes"
+        )
+        assert (answer["outcome"], "Asked" in says) == ("asked", True)
+        # The same again is asked once.
+        await done(ann, "ask_requester", **question, text="Is 40 not too much?", wants="changes")
+        says, seen = await done(agent, "wait_for_decision", approval_id=asked["id"], timeout_s=50)
+        assert "returned to you for changes" in says
+        assert seen["asked_back"]["text"] == "Is 40 not too much?"
+        reply = {"approval_id": asked["id"], "question_id": seen["asked_back"]["question_id"]}
+        too_much = {**asked["payload"], "amount": 51}
+        text = await refused(agent, "answer_question", **reply, text="Less", payload=too_much)
+        assert "payload/amount" in text
+        fits = {**asked["payload"], "amount": 20}
+        _, revised = await done(agent, "answer_question", **reply, text="Less", payload=fits)
+        assert (revised["payload"], revised["asked_back"]) == (fits, None)
+        assert revised["revision"] != asked["revision"]
+        _, decided = await done(
+            ann,
+            "decide",
+            approval_id=asked["id"],
+            decision="approve",
+            revision=revised["revision"],
+        )
+    assert decided["outcome"] == "decided"
+    told = [one["type"] for one in await history(desk, asked["id"])]
+    assert told.count("approval.asked_back") == 1
+    assert told.count("approval.answered_back") == 1
+
+
+async def test_somebody_else_s_assistant_does_not_answer_a_question(desk: Desk) -> None:
+    async with (
+        bot(desk) as agent,
+        person(desk) as ann,
+        desk.over_http(await desk.key(BEN, ASKS)) as ben,
+    ):
+        _, asked = await done(agent, "request_approval", **refund())
+        await done(
+            ann, "ask_requester", approval_id=asked["id"], revision=asked["revision"], text="Why?"
+        )
+        _, seen = await done(ben, "get_approval", approval_id=asked["id"])
+        question_id = seen["asked_back"]["question_id"]
+        text = await refused(
+            ben, "answer_question", approval_id=asked["id"], question_id=question_id, text="So"
+        )
+        assert "Only who asked" in text
+        _, still = await done(agent, "get_approval", approval_id=asked["id"])
+    assert still["asked_back"]["question_id"] == question_id
 
 
 async def test_somebody_who_is_not_asked_cannot_decide(desk: Desk) -> None:

@@ -32,11 +32,12 @@ REQUESTER = [
     "request_approval",
     "get_approval",
     "wait_for_decision",
+    "answer_question",
     "cancel_request",
     "list_my_requests",
 ]
-APPROVER = ["get_approval", "list_pending", "decide"]
-ALL = [*REQUESTER, "list_pending", "decide"]
+APPROVER = ["get_approval", "list_pending", "decide", "ask_requester"]
+ALL = [*REQUESTER, "list_pending", "decide", "ask_requester"]
 ASK: typing.Any = {"type": "bulk_send", "title": "Send it", "payload": {"to": 3}}
 
 
@@ -50,7 +51,7 @@ ASK: typing.Any = {"type": "bulk_send", "title": "Send it", "payload": {"to": 3}
         (["admin"], False, ALL),
         (BOTH, True, REQUESTER),
         (["admin"], True, REQUESTER),
-        (["approvals:request"], True, ["request_approval", "cancel_request"]),
+        (["approvals:request"], True, ["request_approval", "answer_question", "cancel_request"]),
         (["approvals:read"], False, ["get_approval"]),
         (["webhooks:manage"], False, []),
     ],
@@ -201,6 +202,7 @@ async def test_asking_the_same_again_and_again_ends_with_a_sentence() -> None:
 
 async def test_a_wait_says_how_long_and_that_it_is_not_needed() -> None:
     api = StandIn()
+    api.on("GET", f"/v1/approvals/{ID}", said(approval()))
     api.on("GET", f"/v1/approvals/{ID}/wait", said(approval()))
     async with api.client() as client:
         says, content = await done(client, "wait_for_decision", approval_id=ID, timeout_s=50)

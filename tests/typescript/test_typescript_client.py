@@ -74,6 +74,7 @@ def test_every_file_of_tests_is_run() -> None:
         "calls.test.js",
         "digest.test.js",
         "gate.test.js",
+        "questions.test.js",
         "waits.test.js",
         "webhooks.test.js",
     }

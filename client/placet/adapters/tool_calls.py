@@ -21,9 +21,11 @@ from placet.errors import (
     Invalid,
     NotDecidedInTime,
 )
-from placet.flows import Flow, exchange, wait
+from placet.flows import Flow, exchange
 from placet.json_values import Json, plain_json
+from placet.questions import OnQuestion
 from placet.settings import Settings
+from placet.waiting import Listening, wait
 
 LONGEST_TITLE = 500
 LONGEST_TYPE = 200
@@ -82,6 +84,14 @@ class Terms:
     """Whether approvers may edit the arguments; left out: what the approval type says."""
     timeout: float | None = None
     """Seconds to wait for the answers to one pause; left out: until they are final."""
+    on_question: OnQuestion | None = None
+    """Called once with each `Question` that an approver asks back; returns the answer, or None."""
+
+    def listening(self, approvals: Sequence[Approval]) -> Listening | None:
+        """Return who hears what is asked back about approvals while they are waited for."""
+        if self.on_question is None:
+            return None
+        return Listening(self.on_question, [one.id for one in approvals if not one.is_final])
 
     def ask(self, call: ToolCall) -> Ask:
         """Return what to ask for a call; raises `TypeError` for arguments that are not JSON."""
@@ -203,10 +213,11 @@ def answers(settings: Settings, asked: Sequence[ToolCall], terms: Terms) -> Flow
     deadline = _deadline(terms.timeout)
     given = []
     approvals = yield from ask_all(settings, asked, terms)
+    listening = terms.listening(approvals)
     for call, approval in zip(asked, approvals, strict=True):
         final = approval
         if not final.is_final:
-            final = yield from wait(settings, final.id, _left(deadline))
+            final = yield from wait(settings, final.id, _left(deadline), listening)
         given.append(answer_of(call, final))
     return given
 
@@ -221,11 +232,12 @@ def answers_within(
     deadline = _deadline(seconds)
     given = []
     approvals = yield from ask_all(settings, asked, terms)
+    listening = terms.listening(approvals)
     for call, approval in zip(asked, approvals, strict=True):
         final = approval
         if not final.is_final and seconds != 0:
             try:
-                final = yield from wait(settings, final.id, _left(deadline))
+                final = yield from wait(settings, final.id, _left(deadline), listening)
             except NotDecidedInTime:
                 continue
         if final.is_final:
@@ -242,7 +254,8 @@ def settled(settings: Settings, call: ToolCall, terms: Terms) -> Flow[Answer]:
     [approval] = yield from ask_all(settings, [call], terms)
     if not approval.is_final:
         try:
-            approval = yield from wait(settings, approval.id, terms.timeout)
+            listening = terms.listening([approval])
+            approval = yield from wait(settings, approval.id, terms.timeout, listening)
         except NotDecidedInTime:
             approval = yield from given_up(settings, approval.id, GIVES_UP)
     return answer_of(call, approval)

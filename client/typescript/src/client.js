@@ -2,31 +2,30 @@
 
 import { Approval, Page } from './approval.js';
 import { randomKey } from './crypto.js';
-import { NotDecidedInTime, NotFound, Unavailable } from './errors.js';
-import { Http, pause, sleep } from './http.js';
+import { NotFound } from './errors.js';
+import { Http } from './http.js';
+import { Delegations, People, Policies } from './organisation.js';
+import { untilFinal } from './waiting.js';
 
 /**
  * @import {
- *   CallOptions, CommentOptions, CreateApproval, CreateOptions, Decision, HistoryEntry, Link,
- *   ListFilters, PlacetOptions, QueueFilters, WaitOptions, WithdrawOptions,
+ *   AcknowledgeOptions, AnswerOptions, CallOptions, CommentOptions, CreateApproval, CreateOptions,
+ *   Decision, Differences, HistoryEntry, Link, ListFilters, PlacetOptions, QuestionOptions,
+ *   QueueFilters, Reassignment, Revision, WaitOptions, WithdrawOptions,
  * } from '../placet.js'
  */
 
-/** How long the server is asked to wait at a time: below what most proxies cut. */
-const POLL_S = 30;
-/** Beyond the server's own wait, before an answer counts as missing. */
-const GRACE_S = 10;
-/** How long a wait goes on without any answer: a server may be started anew meanwhile. */
-const AWAY_AT_MOST_S = 600;
-/** How much longer than the approval may live a wait without `timeout` lasts at most. */
-const AFTER_EXPIRY_S = 3600;
 const ID = /^[0-9A-Za-z]{1,64}$/;
 
 /** A client of one Placet, with one key. */
 export class Placet {
   /** @param {PlacetOptions} [options] */
   constructor(options = {}) {
-    this.approvals = new Approvals(new Http(options));
+    const http = new Http(options);
+    this.approvals = new Approvals(http);
+    this.people = new People(http);
+    this.delegations = new Delegations(http);
+    this.policies = new Policies(http);
   }
 }
 
@@ -89,34 +88,13 @@ class Approvals {
    * @param {string} id
    * @param {WaitOptions} [options]
    */
-  async wait(id, { timeout, signal } = {}) {
-    const began = now();
-    let until = timeout === undefined ? Infinity : began + timeout;
-    let heard = began;
-    let hurried = 0;
-    for (;;) {
-      const held = Math.max(0, Math.min(POLL_S, Math.ceil(until - now())));
-      const asked = now();
-      let approval;
-      try {
-        const call = { query: { timeout: held }, timeout: held + GRACE_S, signal, attempts: 1 };
-        approval = new Approval(await this.#http.call('GET', path(id, '/wait'), call));
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error;
-        const again = now() + Math.max(pause(hurried), error.retryAfter ?? 0);
-        if (again > Math.min(until, heard + AWAY_AT_MOST_S)) throw error;
-        await sleep(again - now(), signal);
-        hurried += 1;
-        continue;
-      }
-      heard = now();
-      if (approval.isFinal) return approval;
-      if (heard >= until) throw new NotDecidedInTime(/** @type {any} */ (approval));
-      if (timeout === undefined) until = began + lifetime(approval) + AFTER_EXPIRY_S;
-      // A server that stops ends its waits early: do not press it.
-      hurried = heard - asked < held / 2 ? hurried + 1 : 0;
-      if (hurried) await sleep(Math.min(pause(hurried), until - heard), signal);
-    }
+  async wait(id, options = {}) {
+    const { signal } = options;
+    const look = async (/** @type {number} */ held, /** @type {number} */ within) => {
+      const call = { query: { timeout: held }, timeout: within, signal, attempts: 1 };
+      return new Approval(await this.#http.call('GET', path(id, '/wait'), call));
+    };
+    return untilFinal(look, this, options);
   }
 
   /**
@@ -130,10 +108,10 @@ class Approvals {
 
   /**
    * @param {string} id
-   * @param {CallOptions} [options]
+   * @param {AcknowledgeOptions} [options]
    */
-  async acknowledge(id, { signal } = {}) {
-    const call = { body: {}, signal };
+  async acknowledge(id, { effectivePayload, signal } = {}) {
+    const call = { body: { effective_payload: effectivePayload }, signal };
     return new Approval(await this.#http.call('POST', path(id, '/acknowledge'), call));
   }
 
@@ -146,6 +124,68 @@ class Approvals {
     const key = idempotencyKey ?? randomKey();
     const call = { body: { text }, idempotencyKey: key, signal };
     return new Approval(await this.#http.call('POST', path(id, '/comments'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} text
+   * @param {QuestionOptions} [options]
+   */
+  async askBack(id, text, { wants, approver, revision, idempotencyKey, signal } = {}) {
+    const key = idempotencyKey ?? randomKey();
+    const body = withRevision({ text, wants, approver, revision });
+    const call = { body, idempotencyKey: key, signal };
+    return new Approval(await this.#http.call('POST', path(id, '/questions'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} text
+   * @param {AnswerOptions} [options]
+   */
+  async answer(id, text, { questionId, signal } = {}) {
+    // Named, so that a repeated call answers this one, and not the next.
+    const open = questionId ?? (await this.get(id, { signal })).asked_back?.question_id;
+    const call = { body: { text, question_id: open }, signal };
+    return new Approval(await this.#http.call('POST', path(id, '/answers'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {Revision} change
+   * @param {CallOptions} [options]
+   */
+  async revise(id, change, { signal } = {}) {
+    const call = { body: withRevision(change), signal };
+    return new Approval(await this.#http.call('POST', path(id, '/revise'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {Reassignment} reassignment
+   * @param {CallOptions} [options]
+   */
+  async reassign(id, reassignment, { signal } = {}) {
+    const call = { body: { ...reassignment }, signal };
+    return new Approval(await this.#http.call('POST', path(id, '/reassign'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {CallOptions} [options]
+   */
+  async remind(id, { signal } = {}) {
+    const call = { body: {}, signal };
+    return new Approval(await this.#http.call('POST', path(id, '/remind'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {CallOptions} [options]
+   * @returns {Promise<Differences>}
+   */
+  async difference(id, { signal } = {}) {
+    return this.#http.call('GET', path(id, '/difference'), { signal });
   }
 
   /**
@@ -190,24 +230,11 @@ function path(id, verb = '') {
 }
 
 /**
- * @param {CreateApproval | Decision} body
+ * @template {{ revision?: string | number | null | undefined }} Body
+ * @param {Body} body
  * @returns {Record<string, unknown>}
  */
 function withRevision(body) {
   const { revision } = body;
   return typeof revision === 'number' ? { ...body, revision: String(revision) } : { ...body };
-}
-
-/**
- * @param {Approval} approval
- * @returns {number} seconds
- */
-function lifetime(approval) {
-  const lives = (Date.parse(approval.expires_at) - Date.parse(approval.created_at)) / 1000;
-  return Number.isNaN(lives) ? Infinity : lives;
-}
-
-/** Seconds of a clock that nobody sets. */
-function now() {
-  return performance.now() / 1000;
 }

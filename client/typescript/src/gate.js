@@ -26,7 +26,8 @@ const ACKNOWLEDGE_WITHIN_MS = 10_000;
  * @returns {(...args: any[]) => Promise<any>}
  */
 export function requiresApproval(options, action) {
-  const { client, when, payload, apply, timeout, onTimeout = 'raise', signal, ...said } = options;
+  const { client, when, payload, apply, timeout, onTimeout = 'raise', ...more } = options;
+  const { onQuestion, signal, ...said } = more;
   const hasFallback = typeof onTimeout === 'function';
   if (!hasFallback && onTimeout !== 'raise') throw new TypeError("onTimeout: 'raise' or a function");
   if (said.editable && payload && !apply) {
@@ -50,7 +51,7 @@ export function requiresApproval(options, action) {
     const { approvals } = client ?? new Placet();
     const asked = await approvals.create(ask, { idempotencyKey, signal });
     if (asked.approved && asked.acknowledged_at) throw new AlreadyCarriedOut(asked);
-    const { approval, late } = await ended(approvals, asked, timeout, signal);
+    const { approval, late } = await ended(approvals, asked, { timeout, onQuestion, signal });
     if (!approval.approved) {
       await acknowledge(approvals, approval);
       if (late && hasFallback) return onTimeout(...args);
@@ -72,18 +73,18 @@ export function requiresApproval(options, action) {
  *
  * @param {Placet['approvals']} approvals
  * @param {Approval} asked
- * @param {number | undefined} timeout
- * @param {AbortSignal | undefined} signal
+ * @param {import('../placet.js').WaitOptions} options
  * @returns {Promise<{ approval: Approval, late: boolean }>}
  */
-async function ended(approvals, asked, timeout, signal) {
+async function ended(approvals, asked, options) {
+  const { timeout, signal } = options;
   const ending = (/** @type {Approval} */ approval) => ({
     approval,
     late: approval.status === 'expired',
   });
   if (asked.isFinal) return ending(asked);
   try {
-    return ending(await approvals.wait(asked.id, { timeout, signal }));
+    return ending(await approvals.wait(asked.id, options));
   } catch (error) {
     if (!(error instanceof NotDecidedInTime) || timeout === undefined) throw error;
   }

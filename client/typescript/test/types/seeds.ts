@@ -70,3 +70,17 @@ await client.approvals.decide(asked.id, { decision: 'perhaps' });
 await send('ann@example.com', 'Hello');
 // @ts-expect-error approvals have no such field
 console.log(asked.recipient_count);
+
+// Who must say yes, and what they ask back.
+await client.approvals.wait(asked.id, {
+  onQuestion: async ({ text, wants }) => (wants === 'answer' ? `You asked: ${text}` : null),
+});
+await client.approvals.askBack(asked.id, 'For whom?', { wants: 'changes' });
+await client.approvals.revise(asked.id, { payload: { recipient_count: 5 }, revision: 2 });
+await client.approvals.reassign(asked.id, { to: 'ben@example.com' });
+const missing: string[] = (await client.approvals.remind(asked.id)).progress?.missing ?? [];
+const [ann] = await client.people.resolve(['ann@example.com']);
+await client.delegations.create({ to: 'ben@example.com', begins: new Date(), ends: '2030-01-01' });
+console.log(missing, ann?.known, (await client.policies.list())[0]?.name);
+// @ts-expect-error an answer is text
+await client.approvals.wait(asked.id, { onQuestion: () => 7 });
