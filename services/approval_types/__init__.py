@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import jsonschema_rs
 
-from events.approval import Json, OnTimeout, Person
-from services.approval_types.people import People
+from events.approval import Json, OnTimeout
+from services.policies import Spec
 from services.sources.definition import Card
 
 MAX_FAULTS = 20
@@ -26,8 +26,8 @@ class PayloadFault:
 class ApprovalType:
     """One kind of ask, as its file says.
 
-    `requesters` are roles, none of them meaning anybody; `approvers` are who is asked when an ask
-    names nobody. `expires_after` is None where the general time holds.
+    `requesters` are roles, none of them meaning anybody; `approvers` name who is asked when an ask
+    names nobody, as they are found then. `expires_after` is None where the general time holds.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ApprovalType:
     title: str
     payload_schema: Mapping[str, Json]
     requesters: tuple[str, ...] = ()
-    approvers: tuple[Person, ...] = ()
+    approvers: tuple[Spec, ...] = ()
     expires_after: timedelta | None = None
     on_timeout: OnTimeout = "expire"
     editable: bool = False
@@ -55,12 +55,11 @@ class ApprovalType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalTypes:
-    """The types of one workspace, with the people that their roles stand for."""
+    """The types of one workspace, and whom an ask waits for when its type names nobody."""
 
     workspace: str = ""
     types: Mapping[str, ApprovalType] = field(default_factory=dict)
-    people: People = field(default_factory=People)
-    default_approvers: tuple[Person, ...] = ()
+    default_approvers: tuple[Spec, ...] = ()
     strict: bool = False
 
     def within(self, workspace: str) -> "ApprovalTypes":

@@ -1,18 +1,17 @@
 """What the file of an approval type may say."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jsonschema_rs
 from pydantic import Field, model_validator
 
-from events.approval import OnTimeout
 from services.sources.definition import Card
 from services.sources.fields import duration, fault
 from services.yaml_files.strict import DAY_S, Strict
 
 Role = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-RoleOrAddress = Annotated[str, Field(min_length=1, max_length=254)]
+Who = Annotated[str, Field(min_length=1, max_length=254)]
 
 
 class TypeFile(Strict):
@@ -22,9 +21,9 @@ class TypeFile(Strict):
     version: Annotated[int, Field(ge=1, le=1_000_000)]
     title: Annotated[str, Field(min_length=1, max_length=200)]
     requesters: tuple[Role, ...] = Field(default=(), max_length=50, strict=False)
-    approvers: tuple[RoleOrAddress, ...] = Field(default=(), max_length=50, strict=False)
+    approvers: tuple[Who, ...] = Field(default=(), max_length=50, strict=False)
     expires_in: Annotated[float, duration(1, 366 * DAY_S)] | None = None
-    on_timeout: OnTimeout = "expire"
+    on_timeout: Literal["expire", "approve", "reject"] = "expire"
     editable: bool = False
     decide_over_mcp: bool = False
     payload: dict[str, Any] = Field(default_factory=dict)

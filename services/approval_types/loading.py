@@ -1,22 +1,22 @@
-"""Reads the files of approval types, and puts people in the place of roles."""
+"""Reads the files of approval types, and whom they name."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from events.approval import Person
 from services.approval_types import ApprovalType
 from services.approval_types.definition import TypeFile, validator_of
-from services.approval_types.people import People
-from services.web.emails import NotAnAddress, email
+from services.directory import Directory
+from services.policies import Spec, spec_of
 from services.yaml_files.faults import invalid, parse, read_text
 from services.yaml_files.numbered_yaml import Fault, Numbered
 
 
-def load_type(path: Path, people: People) -> ApprovalType:
+def load_type(path: Path, people: Directory) -> ApprovalType:
     """Return the type that a file describes; raises `FileInvalid` with every fault at once."""
     file, numbered = parse(read_text(path), str(path), TypeFile, {})
     faults: list[Fault] = []
-    approvers = approvers_of(list(file.approvers), people, numbered, ("approvers",), faults)
+    approvers = approvers_of(file.approvers, people, numbered, ("approvers",), faults)
     for place, role in enumerate(file.requesters):
         if not people.with_role(role):
             faults.append(_nobody(numbered, ("requesters", place), role))
@@ -39,28 +39,30 @@ def load_type(path: Path, people: People) -> ApprovalType:
 
 
 def approvers_of(
-    given: list[str],
-    people: People,
+    given: Sequence[str],
+    people: Directory,
     numbered: Numbered,
     path: tuple[str | int, ...],
     faults: list[Fault],
-) -> tuple[Person, ...]:
-    """Return whom addresses and roles stand for; what stands for nobody is added to `faults`."""
-    found: dict[str, Person] = {}
+) -> tuple[Spec, ...]:
+    """Return whom texts name; what could not name anybody is added to `faults`."""
+    specs: list[Spec] = []
     for place, one in enumerate(given):
-        if "@" not in one:
-            members = people.with_role(one)
-            if not members:
-                faults.append(_nobody(numbered, (*path, place), one))
-            found.update({person.email: person for person in members})
-            continue
+        where = (*path, place)
         try:
-            person = people.known(Person(email=email(one)))
-        except NotAnAddress as error:
-            faults.append(Fault(numbered.line((*path, place)), f"{path[0]}: {error}"))
+            spec = spec_of(one)
+        except ValueError as error:
+            faults.append(Fault(numbered.line(where), f"{path[0]}: {error}"))
+            continue
+        if spec.kind in ("record", "silent"):
+            faults.append(
+                Fault(numbered.line(where), f"{path[0]}: {one} is known to policies only")
+            )
+        elif spec.kind == "role" and not people.with_role(spec.value):
+            faults.append(_nobody(numbered, where, spec.value))
         else:
-            found[person.email] = person
-    return tuple(found.values())
+            specs.append(spec)
+    return tuple(specs)
 
 
 def _nobody(numbered: Numbered, path: tuple[str | int, ...], role: str) -> Fault:
