@@ -1,15 +1,18 @@
 """Takes the README's pictures: runs `placet up` on fresh data and photographs its pages."""
 
 import asyncio
+import json
 import os
+import secrets
 import signal
 import sys
 import tempfile
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -25,6 +28,24 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PERSON = "john.smith@example.com"
+STAND_IN = "maria.garcia@example.com"
+KEY = secrets.token_hex(16)
+NEWSLETTER = {
+    "type": "newsletter",
+    "title": "Send the spring newsletter",
+    "requester": "jane.doe@example.com",
+    "approvers": [PERSON],
+    "reason": "The offer ends on Sunday.",
+    "editable": True,
+    "payload": {
+        "subject": "Spring is here",
+        "recipients": 500,
+        "budget": 120.5,
+        "dry_run": False,
+        "body": "Dear all,\n\nwe open on Monday.",
+        "segments": ["eu", "us"],
+    },
+}
 
 
 async def main() -> None:
@@ -37,6 +58,7 @@ async def main() -> None:
             "PLACET_DATA_DIR": data,
             "PLACET_PORT": str(PORT),
             "PLACET_DEMO_PORT": str(DEMO_PORT),
+            "PLACET_BOOTSTRAP_KEY": KEY,
         }
         placet = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("placet"),
@@ -91,6 +113,42 @@ async def _take(browser: Browser) -> None:
                 await page.click("main a[href^='/mailbox/']")
                 await page.screenshot(path=PICTURES / "mailbox.png", full_page=True)
             await context.close()
+    page = await browser.new_page(viewport={"width": 1200, "height": 900})
+    await _take_an_edit(page)
+    await _take_an_absence(page)
+
+
+async def _take_an_edit(page: Page) -> None:
+    """Photograph an approver's form for changes, and questions, on an ask of our own."""
+    approval_id = await asyncio.to_thread(_ask, NEWSLETTER)
+    await page.goto(f"http://127.0.0.1:{PORT}/")
+    await page.click(f"button:has-text('{PERSON}')")
+    await page.wait_for_url("**/inbox")
+    await page.goto(f"http://127.0.0.1:{PORT}/approvals/{approval_id}#edit")
+    await page.click("summary:has-text('Ask')")
+    await page.screenshot(path=PICTURES / "edit.png", full_page=True)
+
+
+async def _take_an_absence(page: Page) -> None:
+    """Photograph how somebody names who answers for them."""
+    await page.goto(f"http://127.0.0.1:{PORT}/delegations")
+    await page.get_by_label("Who answers for you?").fill(STAND_IN)
+    last = (datetime.now(UTC) + timedelta(days=12)).date()
+    await page.get_by_label("Last day").fill(last.isoformat())
+    await page.get_by_label("Why?").fill("Holidays")
+    await page.get_by_role("button", name="Let them answer").click()
+    await page.wait_for_url("**/delegations")
+    await page.screenshot(path=PICTURES / "away.png", full_page=True)
+
+
+def _ask(body: object) -> str:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{PORT}/v1/approvals",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 # same
+        return str(json.load(answer)["id"])
 
 
 if __name__ == "__main__":

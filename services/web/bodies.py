@@ -20,30 +20,30 @@ _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body; raises 413 for more than `MAX_BODY`, without reading on."""
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """Return the body; raises 413 for more bytes than `most`, without reading on."""
     length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and _is_more(length, MAX_BODY):
-        raise _too_large()
+    if length.isascii() and length.isdigit() and _is_more(length, most):
+        raise _too_large(most)
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > MAX_BODY:
-                raise _too_large()
+            if size > most:
+                raise _too_large(most)
             parts.append(part)
     except ClientDisconnect as error:
         raise Problem(400, "incomplete", "The request ended before its body did.") from error
     return b"".join(parts)
 
 
-async def read_json_body(request: Request) -> bytes:
+async def read_json_body(request: Request, most: int = MAX_BODY) -> bytes:
     """Return a body that is said to be JSON, or of which nothing is said; raises 413 and 415."""
     kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
         raise Problem(415, "wrong_type", f"Send JSON: Content-Type: {JSON}.")
-    return await read_body(request)
+    return await read_body(request, most)
 
 
 def _is_more(digits: str, most: int) -> bool:
@@ -51,10 +51,8 @@ def _is_more(digits: str, most: int) -> bool:
     return len(digits.lstrip("0")) > len(str(most)) or int(digits.lstrip("0") or "0") > most
 
 
-def _too_large() -> Problem:
-    return Problem(
-        413, "too_large", f"The body is over {MAX_BODY // 1024} KiB. Link to what is large."
-    )
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too_large", f"The body is over {most // 1024} KiB. Link to what is large.")
 
 
 def read_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:

@@ -16,7 +16,8 @@ from services.settings import DEFAULT_WORKSPACE
 from services.web.scopes import SCOPES, Scope
 
 PREFIX = "plk"
-DECIDING: frozenset[Scope] = frozenset(("approvals:decide", "admin"))
+DECIDING: frozenset[Scope] = frozenset(("approvals:decide", "people:manage", "admin"))
+"""What lets a key decide, or say who does."""
 BOOTSTRAP_PRINCIPAL = "admin@placet.invalid"
 CACHE_S = 10.0
 """How long a key that was just revoked may still open."""

@@ -8,6 +8,7 @@ Scope = Literal[
     "approvals:decide",
     "webhooks:manage",
     "sources:manage",
+    "people:manage",
     "admin",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

@@ -8,6 +8,9 @@ import pytest_asyncio
 
 from events.approval import Person
 from tests.pages.fakes import JOHN, MARIA, Placet
+from tests.pages.site import chromium, site
+
+__all__ = ["chromium", "site"]
 
 ORIGIN = "http://placet.test"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,18 @@ import msgspec
 from fastapi import FastAPI
 from ksuid import KsuidMs
 
-from events.approval import Json, Link, Outcome, Person, SourceRecord, Subject, Urgency
+from events.approval import (
+    AppliedPolicy,
+    Json,
+    Link,
+    Outcome,
+    Person,
+    SourceRecord,
+    Subject,
+    Urgency,
+)
 from events.commands import (
+    Automatic,
     Command,
     ConfirmWriteBack,
     FailWriteBack,
@@ -25,9 +36,19 @@ from projections.approval_history import actor, summary
 from projections.approval_view import ApprovalView, encode_view, view_of
 from projections.cursors import BadCursor
 from projections.queries import Change, Docs, Filters
+from services.approval_types import ApprovalTypes
 from services.channels.outbox import Message, MessagePage
 from services.decision.answering import Answering
+from services.decision.asking import Asking
+from services.decision.changing import Changing
 from services.decision.forms import forms_router
+from services.directory import Delegation, Directory, Member
+from services.directory.delegations import (
+    LONGEST,
+    DelegationView,
+    NotDelegated,
+    closed_circle,
+)
 from services.queue.broadcast import Broadcast
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
@@ -124,6 +145,8 @@ class World:
         requester: Person = JANE,
         editable: bool = False,
         supersede_on_comment: bool = False,
+        policy: AppliedPolicy | None = None,
+        automatic: Automatic | None = None,
     ) -> str:
         """Ask for an approval and return its id."""
         at = self.clock() - ago
@@ -142,6 +165,8 @@ class World:
             now=at,
             editable=editable,
             supersede_on_comment=supersede_on_comment,
+            policy=policy,
+            automatic=automatic,
         )
         await self.send(approval_id, command)
         return approval_id
@@ -206,11 +231,7 @@ class World:
         views = self._lagging if self.queue_lags else self.views(workspace)
         self._lagging = views
         waiting = sorted(
-            (
-                view
-                for view in views
-                if view.status == "pending" and approver in {one.email for one in view.approvers}
-            ),
+            (view for view in views if approver in view.waits_for),
             key=lambda view: (URGENCIES.index(view.urgency), view.id),
         )
         start = _start(cursor)
@@ -227,6 +248,7 @@ class World:
                 filters.approver is None
                 or filters.approver in {one.email for one in view.approvers}
             )
+            and (filters.requester is None or filters.requester == view.requester.email)
         ]
         return _docs(sorted(found, key=lambda view: view.id, reverse=True), _start(cursor), limit)
 
@@ -250,8 +272,8 @@ class World:
     async def people(self, workspace: str, limit: int = 100) -> Sequence[tuple[str, int]]:
         waiting: dict[str, int] = {}
         for view in self.views(workspace):
-            for one in view.approvers:
-                waiting[one.email] = waiting.get(one.email, 0) + (view.status == "pending")
+            for email in {one.email for one in view.approvers} | set(view.waits_for):
+                waiting[email] = waiting.get(email, 0) + (email in view.waits_for)
         return sorted(waiting.items(), key=lambda one: (-one[1], one[0]))[:limit]
 
     # What `projections.queries.Changes` does on Postgres.
@@ -307,18 +329,91 @@ class Mailbox:
         return self.messages.get(message_id)
 
 
+class People:
+    """Who is known and who is away, in a list."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.members: dict[str, Member] = {}
+        self.delegations: list[Delegation] = []
+        self.most = 100
+
+    def know(self, *people: Person, time_zone: str | None = None) -> None:
+        for one in people:
+            self.members[one.email] = Member(email=one.email, name=one.name, time_zone=time_zone)
+
+    def of(self, workspace: str) -> Directory:
+        if workspace != WORKSPACE:
+            return Directory()
+        return Directory(members=self.members, delegations=tuple(self.delegations))
+
+    async def fresh(self, workspace: str) -> Directory:
+        return self.of(workspace)
+
+    # What `services.directory.delegations.Delegations` does on Postgres.
+
+    async def add(
+        self,
+        workspace: str,  # noqa: ARG002 # there is one
+        delegation: Delegation,
+        *,
+        by: str,
+        now: datetime,
+    ) -> DelegationView:
+        if delegation.to == delegation.person:
+            raise NotDelegated("same_person", "They answer for themselves already.", "to")
+        circle = closed_circle(delegation, self.delegations)
+        if circle:
+            raise NotDelegated("delegation_circle", f"It comes back to {delegation.person}.", "to")
+        if delegation.ends - delegation.begins > LONGEST:
+            raise NotDelegated("too_long", "It may last 366 days at the most.", "ends")
+        if len(self.delegations) >= self.most:
+            raise NotDelegated("too_many_delegations", "There are too many. End one.")
+        made = replace(delegation, id=f"dlg_{len(self.delegations)}")
+        self.delegations.append(made)
+        return _delegation(made, by, now)
+
+    async def find(self, workspace: str, delegation_id: str) -> DelegationView | None:  # noqa: ARG002 # there is one
+        found = (one for one in self.delegations if one.id == delegation_id)
+        return next((_delegation(one, one.person, one.begins) for one in found), None)
+
+    async def end(self, workspace: str, delegation_id: str, *, by: str) -> DelegationView | None:  # noqa: ARG002 # there is one
+        self.delegations = [one for one in self.delegations if one.id != delegation_id]
+        return None
+
+
+def _delegation(one: Delegation, by: str, at: datetime) -> DelegationView:
+    return DelegationView(
+        id=one.id,
+        person=one.person,
+        to=one.to,
+        begins=one.begins,
+        ends=one.ends,
+        reason=one.reason,
+        created_by=by,
+        created_at=at,
+        ended_at=None,
+        ended_by=None,
+    )
+
+
 class Placet:
     """The application over a world."""
 
-    def __init__(self, *, dev_login: bool = True) -> None:
+    def __init__(self, *, dev_login: bool = True, types: ApprovalTypes | None = None) -> None:
         self.world = World()
         self.mail = Mailbox()
         self.closing = asyncio.Event()
         self.broadcast = Broadcast(self.world)
         self.streams = Streams(self.broadcast, self.closing)
         self.sessions = Sessions(b"not a secret", dev_login=dev_login, secure=False)
-        self.answering = Answering(self.world.store, self.world.source, self.world.clock)
-        pages = make_pages(self.world, self.sessions, self.world.clock)
+        self.people = People(self.world)
+        self.answering = Answering(
+            self.world.store, self.world.source, self.world.clock, types, self.people
+        )
+        asking = Asking(self.world.store, self.world.clock, types)
+        self.changing = Changing(self.world.store, asking, self.world.clock, self.people)
+        pages = make_pages(self.world, self.people, self.sessions, self.world.clock)
         self.app: FastAPI = make_app(
             [
                 pages_router(
@@ -329,7 +424,16 @@ class Placet:
                     self.sessions,
                     self.world.clock,
                 ),
-                forms_router(self.answering, self.world, pages, self.sessions),
+                forms_router(
+                    self.answering,
+                    self.changing,
+                    self.world,
+                    pages,
+                    self.sessions,
+                    self.people,
+                    self.people,
+                    self.world.clock,
+                ),
             ]
         )
 

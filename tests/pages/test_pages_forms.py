@@ -9,6 +9,7 @@ from events.approval import ApprovalCommented, DecisionSubmitted
 from events.store import Unavailable
 from projections.approval_view import ApprovalView
 from services.decision.forms import MAX_TEXT
+from services.queue.pages.routes import FORMS
 from services.web.bodies import MAX_BODY
 from tests.pages.conftest import browser_of
 from tests.pages.fakes import EXPENSE, JOHN, MARIA, WORKSPACE, Placet
@@ -265,7 +266,7 @@ async def test_what_another_site_sends_is_refused(placet: Placet, headers: dict[
         del client.headers["Sec-Fetch-Site"]
         for path in (
             decision(approval_id),
-            f"/approvals/{approval_id}/comments",
+            *(f"/approvals/{approval_id}/{form}" for form in FORMS),
             "/login",
             "/logout",
         ):
@@ -288,7 +289,7 @@ async def test_nobody_decides_nothing_and_is_asked_who_they_are(
     placet: Placet, nobody: httpx2.AsyncClient
 ) -> None:
     approval_id = await placet.world.ask()
-    for path in (decision(approval_id), f"/approvals/{approval_id}/comments"):
+    for path in (f"/approvals/{approval_id}/{form}" for form in FORMS):
         answer = await nobody.post(path, data=APPROVE)
         assert answer.status_code == 401
         shown = read(answer.text)

@@ -14,10 +14,11 @@ from services.decision.answering import Answer
 from services.queue.pages.inbox import MOST_HELD
 from tests.pages.conftest import browser_of
 from tests.pages.fakes import EXPENSE, JANE, JOHN, MARIA, WORKSPACE, Placet
+from tests.pages.policies import asked_back
 from tests.pages.reader import Element, read
 
 EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>\u202e{{7*7}}"""
-READING = ["/", "/inbox", "/inbox/rows", "/inbox/decided", "/mailbox"]
+READING = ["/", "/inbox", "/inbox/rows", "/inbox/decided", "/delegations", "/mailbox"]
 
 
 async def page(client: httpx2.AsyncClient, path: str, status: int = 200) -> Element:
@@ -470,6 +471,12 @@ async def test_looking_changes_nothing(placet: Placet, john: httpx2.AsyncClient)
         f"/approvals/{approval_id}",
         f"/approvals/{approval_id}/decision?decision=approve&revision=1",
         f"/approvals/{approval_id}/comments?text=x",
+        f"/approvals/{approval_id}/questions?text=x&wants=answer",
+        f"/approvals/{approval_id}/answers?text=x",
+        f"/approvals/{approval_id}/revise?title=x",
+        f"/approvals/{approval_id}/reassign?to=maria.garcia@example.com",
+        f"/approvals/{approval_id}/remind",
+        f"/approvals/{approval_id}/withdraw",
         "/login?email=maria.garcia@example.com",
         "/logout",
     ]
@@ -511,12 +518,16 @@ async def test_no_page_has_a_script_or_a_style_of_its_own(
 async def test_every_page_has_landmarks_one_heading_and_labels(
     placet: Placet, john: httpx2.AsyncClient, nobody: httpx2.AsyncClient
 ) -> None:
-    approval_id = await placet.world.ask()
+    approval_id = await placet.world.ask(payload={"a": 1, "b": [1], "c": True}, editable=True)
+    asked = await placet.world.ask(payload={"a": 1}, requester=JOHN, approvers=[MARIA])
+    await asked_back(placet, asked, MARIA, "Why?", changes=True)
     for client, path in (
         (nobody, "/"),
         (john, "/inbox"),
         (john, "/inbox/decided"),
         (john, f"/approvals/{approval_id}"),
+        (john, f"/approvals/{asked}"),
+        (john, "/delegations"),
         (john, "/mailbox"),
     ):
         shown = await page(client, path)
@@ -529,6 +540,10 @@ async def test_every_page_has_landmarks_one_heading_and_labels(
         assert len(ids) == len(set(ids)), path
         for one in shown.all("section"):
             assert one.attributes["aria-labelledby"] in ids
+        for one in (*shown.all("input"), *shown.all("textarea")):
+            within = one.parent is not None and one.parent.tag == "label"
+            if one.attributes.get("type") != "hidden" and not within:
+                assert shown.one("label", for_=one.attributes["id"]).text
 
 
 async def test_style_and_script_are_kept_for_ever_under_their_hash(

@@ -46,6 +46,44 @@ def changed(view: ApprovalView, history: Sequence[Entry], seen: str | None) -> C
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One thing as it was asked for, approved, and done; `differs` where these are not the same."""
+
+    label: str
+    values: tuple[str, ...]
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Payloads side by side: `names` says which; `tables` are those that differ."""
+
+    names: tuple[str, ...]
+    rows: tuple[Compared, ...]
+    tables: tuple[str, ...]
+
+
+def side_by_side(contents: Mapping[str, Content]) -> Comparison:
+    """Return contents beside each other, those things first that differ."""
+    found = list(contents.values())
+    labels = {fact.key: fact.label for content in found for fact in content.facts}
+    values = [{fact.key: fact.value for fact in content.facts} for content in found]
+    rows = []
+    for key, label in labels.items():
+        each = tuple(one.get(key, NOTHING) for one in values)
+        rows.append(Compared(label, each, differs=len(set(each)) > 1))
+    tables = {table.key: table.caption for content in found for table in content.tables}
+    entries = [{table.key: table.rows for table in content.tables} for content in found]
+    return Comparison(
+        names=tuple(contents),
+        rows=tuple(sorted(rows, key=lambda row: not row.differs)),
+        tables=tuple(
+            caption for key, caption in tables.items() if len({one.get(key) for one in entries}) > 1
+        ),
+    )
+
+
 def _difference(since: str, old: Content, new: Content) -> Changed:
     before = {fact.key: fact for fact in old.facts}
     after = {fact.key: fact for fact in new.facts}

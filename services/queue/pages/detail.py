@@ -3,31 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-from events.approval import Outcome
 from projections.approval_view import ApprovalView
 from services.channels.facts import words
-from services.queue.pages.changes import Changed, changed
+from services.queue.pages.actions import Actions, actions
+from services.queue.pages.changes import Changed, Comparison, changed, side_by_side
 from services.queue.pages.payload import Content, read_payload
-from services.queue.pages.people import Shown, is_asked, named, shown
 from services.queue.pages.reading import Entry
 from services.queue.pages.rows import Row, row
+from services.queue.pages.steps import StepShown, steps
+from services.queue.pages.talk import Said, talk
+from services.queue.pages.turns import Turn, turn
 from services.queue.pages.words import host_of, safe_url
 
 MAX_HISTORY = 200
-
-Ask = Literal["answer", "not_asked", "out_of_time", "deciding", "final"]
-"""Whether the reader can answer, or why not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An approver with the answer given so far."""
-
-    person: Shown
-    is_me: bool
-    answer: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +29,14 @@ class Linked:
     host: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """What somebody wrote."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The policy that an approval is held to, why, and what went wrong on the way."""
 
-    by: str
-    at: datetime
-    text: str
+    name: str
+    version: int
+    because: str
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +59,23 @@ class Detail:
     digest: str
     edited: Content | None
     """What was approved instead, where the approver edited it."""
+    effective: Content | None
+    """What took effect, where the requester told."""
+    comparison: Comparison | None
+    """What was asked for beside what came of it, where that is not the same."""
     successor: str | None
     """The approval that took this one's place."""
     comment_withdraws: bool
     changed: Changed | None
-    approvers: tuple[Asked, ...]
+    policy: Chosen | None
+    steps: tuple[StepShown, ...]
     links: tuple[Linked, ...]
     origins: tuple[tuple[str, str], ...]
-    ask: Ask
+    turn: Turn
+    can: Actions
     refused_write: str | None
     """Why the source did not take the last answer, while the approval waits again."""
-    comments: tuple[Comment, ...]
+    talk: tuple[Said, ...]
     history: tuple[Happened, ...]
     left_out: int
     """How many older events of the history are not shown."""
@@ -93,26 +89,31 @@ def detail(
     seen: str | None = None,
 ) -> Detail:
     """Return the page of an approval for `me`; `seen` is the revision that `me` saw before."""
+    whose = turn(view, me, now)
+    edited = read_payload(view.edited_payload) if view.edited_payload_digest else None
+    effective = read_payload(view.effective_payload) if view.effective_payload_digest else None
     return Detail(
         row=row(view, me, now),
         type=words(view.type),
         reason=view.reason,
         content=read_payload(view.payload),
         digest=view.payload_digest,
-        edited=read_payload(view.edited_payload) if view.edited_payload_digest else None,
+        edited=edited,
+        effective=effective,
+        comparison=_comparison(view, edited, effective),
         successor=view.superseded_by,
         comment_withdraws=(
             view.supersede_on_comment and view.status == "pending" and me != view.requester.email
         ),
         changed=changed(view, history, seen),
-        approvers=tuple(
-            Asked(shown(one.email, one.name), one.email == me, one.answer) for one in view.approvers
-        ),
+        policy=_chosen(view),
+        steps=steps(view, me),
         links=tuple(_linked(one.kind, one.id, one.url) for one in view.links),
         origins=_origins(view),
-        ask=_ask(view, me, now),
+        turn=whose,
+        can=actions(view, whose),
         refused_write=_refused_write(view, history),
-        comments=tuple(_comments(view, history)),
+        talk=talk(view, history[-MAX_HISTORY:]),
         history=tuple(
             Happened(entry.type, entry.at, entry.summary) for entry in history[-MAX_HISTORY:]
         ),
@@ -120,14 +121,28 @@ def detail(
     )
 
 
-def _ask(view: ApprovalView, me: str, now: datetime) -> Ask:
-    if view.status == "deciding":
-        return "deciding"
-    if view.status != "pending":
-        return "final"
-    if not is_asked(view, me):
-        return "not_asked"
-    return "answer" if now < view.expires_at else "out_of_time"
+def _chosen(view: ApprovalView) -> Chosen | None:
+    policy = view.course.policy if view.course is not None else None
+    if policy is None or not policy.name:
+        return None
+    return Chosen(
+        name=policy.name,
+        version=policy.version,
+        because=policy.because,
+        warnings=policy.warnings,
+    )
+
+
+def _comparison(
+    view: ApprovalView, edited: Content | None, effective: Content | None
+) -> Comparison | None:
+    if edited is None and effective is None:
+        return None
+    contents = {"Proposed": read_payload(view.payload)}
+    contents["Approved"] = edited or contents["Proposed"]
+    if effective is not None:
+        contents["Effective"] = effective
+    return side_by_side(contents)
 
 
 def _linked(kind: str, item: str, url: str | None) -> Linked:
@@ -153,11 +168,3 @@ def _refused_write(view: ApprovalView, history: Sequence[Entry]) -> str | None:
         if entry.type == "approval.write_back_failed":
             return str(entry.data["reason"])
     return None
-
-
-def _comments(view: ApprovalView, history: Sequence[Entry]) -> Sequence[Comment]:
-    return [
-        Comment(named(view, entry.data["by"]["email"]), entry.at, entry.data["text"])
-        for entry in history[-MAX_HISTORY:]
-        if entry.type == "approval.commented"
-    ]

@@ -48,7 +48,7 @@ class Inbox:
         docs = await self._reads.queue(me.workspace, me.email, limit=PAGE, cursor=cursor)
         views, count = views_in(docs), docs.waiting
         about = await self._about(request, me)
-        if about is not None and about.status != "pending":
+        if about is not None and me.email not in about.waits_for:
             # Just answered, and the queue may not know it yet.
             remaining = [view for view in views if view.id != about.id]
             count -= len(views) - len(remaining)
@@ -63,6 +63,7 @@ class Inbox:
             lead=lead(count),
             cursor=cursor,
             older=docs.next_cursor,
+            away=self._pages.away(me),
             notice=self._told(request, about, me),
         )
 

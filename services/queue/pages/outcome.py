@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView, Status
-from services.queue.pages.people import is_asked, named
+from services.queue.pages.people import joined, listed, named, waits_for
 from services.queue.pages.words import STATUS_WORDS, source_label, through
 
-MOST_NAMES = 3
+NOBODY = frozenset(("policy", "timeout"))
+"""The channels of answers that no person gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,7 @@ def standing(view: ApprovalView, me: str) -> Standing:
             where = source_label(view.source.name) if view.source else "the source"
             return Standing(view.status, f"{words} to {where}", _answered(view, me))
         case "approved" | "rejected":
-            who = _person(view, view.decided_by, me)
-            channel = f" {through(view.decision_channel)}" if view.decision_channel else ""
-            how = f"by {who}{channel}" if who else None
+            how = _decided(view, me)
             return Standing(view.status, words, how, view.decision_reason, view.decided_at)
         case "withdrawn":
             who = _person(view, view.withdrawn_by, me)
@@ -43,19 +42,37 @@ def standing(view: ApprovalView, me: str) -> Standing:
             return Standing(view.status, words, "Nobody answered in time.", None, view.expires_at)
 
 
+def progress(view: ApprovalView) -> str | None:
+    """Return how far a pending approval has come, where one answer is not all that it takes."""
+    found = view.progress
+    if view.status != "pending" or found is None or (found.steps == 1 and found.needed == 1):
+        return None
+    return found.words
+
+
 def _waits(view: ApprovalView, me: str) -> str:
-    if is_asked(view, me):
+    if view.asked_back is not None:
+        who = _person(view, view.requester.email, me)
+        do = "change it" if view.asked_back.wants == "changes" else "answer a question"
+        return f"Waits for {who} to {do}"
+    if waits_for(view, me):
         return "Waits for you"
-    names = [person.name or person.email for person in view.approvers]
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"Waits for {', '.join(names[:MOST_NAMES])}{more}"
+    return f"Waits for {listed([named(view, email) for email in view.waits_for])}"
+
+
+def _decided(view: ApprovalView, me: str) -> str | None:
+    channel = through(view.decision_channel) if view.decision_channel else None
+    who = None if view.decision_channel in NOBODY else _person(view, view.decided_by, me)
+    return " ".join(part for part in (f"by {who}" if who else None, channel) if part) or None
 
 
 def _answered(view: ApprovalView, me: str) -> str | None:
-    for person in view.approvers:
-        if person.answer is not None:
-            return f"{person.answer} by {_person(view, person.email, me)}"
-    return None
+    by_answer: dict[str, list[str]] = {}
+    for one in view.approvers:
+        who = _person(view, one.answered_by or one.email, me)
+        if one.answer is not None and who and who not in by_answer.setdefault(one.answer, []):
+            by_answer[one.answer].append(who)
+    return joined([f"{answer} by {joined(who)}" for answer, who in by_answer.items()]) or None
 
 
 def _person(view: ApprovalView, email: str | None, me: str) -> str | None:

@@ -1,8 +1,12 @@
-"""How people are called, and what they answered; pure."""
+"""How people are called, and whom an approval waits for; pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from projections.approval_view import ApprovalView
+from services.queue.pages.turns import barred
+
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,34 @@ def shown(email: str, name: str | None) -> Shown:
 
 def named(view: ApprovalView, email: str) -> str:
     """Return the name of somebody who asked or was asked, or else the address."""
-    known = {view.requester.email: view.requester.name}
-    known |= {person.email: person.name for person in view.approvers if person.name}
-    return known.get(email) or email
+    return names_in(view).get(email, email)
 
 
-def is_asked(view: ApprovalView, email: str) -> bool:
-    """Tell whether somebody is asked to decide."""
-    return any(person.email == email for person in view.approvers)
+def names_in(view: ApprovalView) -> Mapping[str, str]:
+    """Return the names that an approval knows, by address."""
+    people = [(view.requester.email, view.requester.name)]
+    people += [(one.email, one.name) for one in view.approvers]
+    if view.course is not None:
+        for step in view.course.policy.steps:
+            people += [(seat.person.email, seat.person.name) for seat in step.seats]
+        people += [(vote.by.email, vote.by.name) for vote in view.course.votes]
+    return {email: name for email, name in people if name}
+
+
+def waits_for(view: ApprovalView, email: str) -> bool:
+    """Tell whether somebody is to do something now, and may."""
+    if view.asked_back is None and barred(view, email):
+        return False
+    return email in view.waits_for
+
+
+def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """Return some names in a row, and how many more there are: `A, B and 2 more`."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return joined(names)
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return all names in a row: `A, B and C`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -11,6 +11,7 @@ from events.approval import Json
 from projections.approval_view import ApprovalView
 from projections.queries import Docs, Filters
 from services.channels.outbox import Message, MessagePage
+from services.directory import Directory
 
 _views = msgspec.json.Decoder(list[ApprovalView])
 
@@ -38,6 +39,18 @@ class Reads(Protocol):
 
     async def people(self, workspace: str, limit: int = 100) -> Sequence[tuple[str, int]]:
         """Return everybody who was ever asked, with how much waits for them."""
+        ...
+
+
+class People(Protocol):
+    """Who knows people; `services.directory.postgres.PostgresDirectories` does."""
+
+    def of(self, workspace: str) -> Directory:
+        """Return the people of a workspace as they were last seen; never waits."""
+        ...
+
+    async def fresh(self, workspace: str) -> Directory:
+        """Return the people of a workspace as they are now; raises `Unavailable`."""
         ...
 
 

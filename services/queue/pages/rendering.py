@@ -11,19 +11,20 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from events.approval import Outcome
 from events.store import Unavailable
 from projections.approval_view import ApprovalView
 from projections.cursors import BadCursor
+from services.queue.pages.absences import Absence, absence, delegations
 from services.queue.pages.detail import detail
-from services.queue.pages.notices import ANSWERED, COMMENTED, notice
-from services.queue.pages.reading import Reads, entries_in
+from services.queue.pages.notices import ANSWERED, notice
+from services.queue.pages.reading import People, Reads, entries_in
 from services.queue.pages.templating import Templates, page
 from services.settings import DEFAULT_WORKSPACE
 from services.web.problems import Problem, unavailable
 from services.web.session import Session, Sessions
+from services.web.typed import Typed
 
-_RETURN_TO = re.compile(r"/(inbox|inbox/decided|mailbox|approvals/[0-9A-Za-z]{27})")
+_RETURN_TO = re.compile(r"/(inbox|inbox/decided|delegations|mailbox|approvals/[0-9A-Za-z]{27})")
 _HEADINGS: Mapping[int, str] = {
     401: "Sign in first",
     403: "That is not possible",
@@ -47,11 +48,13 @@ class Pages:
     def __init__(
         self,
         reads: Reads,
+        people: People,
         sessions: Sessions,
         templates: Templates,
         clock: Callable[[], datetime],
     ) -> None:
         self._reads = reads
+        self._people = people
         self._sessions = sessions
         self._templates = templates
         self._clock = clock
@@ -97,15 +100,13 @@ class Pages:
         status: int = 200,
         alert: str | None = None,
         seen: str | None = None,
-        typed: tuple[Outcome, str, str | None] | None = None,
-        comment: tuple[str, str] | None = None,
+        typed: Typed | None = None,
         told: str | None = None,
     ) -> Response:
         """Return the page of one approval as it is now; raises 404.
 
         `alert` says what went wrong; `seen` is the revision that the person answered; `typed` is
-        their answer with its reason and what is wrong with it, `comment` their comment and what is
-        wrong with it, to be shown again; `told` is the code of a notice.
+        what they sent by one of its forms, to be shown again; `told` is the code of a notice.
         """
         view = await self._reads.view(me.workspace, approval_id)
         if view is None:
@@ -118,10 +119,34 @@ class Pages:
             it=detail(view, history, me.email, self._clock(), seen),
             alert=alert,
             typed=typed,
-            comment=comment,
-            comment_id=secrets.token_hex(12),
+            once=secrets.token_hex(12),
             notice=notice(told, view, me.email),
         )
+
+    async def delegations(
+        self,
+        me: Session,
+        *,
+        status: int = 200,
+        alert: str | None = None,
+        typed: Typed | None = None,
+        told: str | None = None,
+    ) -> Response:
+        """Return the page of who stands in for `me`, and for whom they do."""
+        directory = await self._people.fresh(me.workspace)
+        return self.render(
+            "delegations",
+            me,
+            status=status,
+            it=delegations(directory, me.email, self._clock()),
+            alert=alert,
+            typed=typed,
+            told=told if told in ("added", "ended") else None,
+        )
+
+    def away(self, me: Session) -> Absence | None:
+        """Return who answers for `me` just now, if somebody does."""
+        return absence(self._people.of(me.workspace), me.email, self._clock())
 
     def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
         """Send a person who answered on to the page that tells what came of it."""
@@ -129,9 +154,9 @@ class Pages:
             return redirect(f"/approvals/{view.id}", notice=ANSWERED)
         return redirect("/inbox", notice=ANSWERED, about=view.id, cursor=cursor)
 
-    def commented(self, approval_id: str) -> Response:
-        """Send a person who commented back to the approval."""
-        return redirect(f"/approvals/{approval_id}", notice=COMMENTED)
+    def done(self, approval_id: str, told: str) -> Response:
+        """Send a person back to an approval, which tells what was done."""
+        return redirect(f"/approvals/{approval_id}", notice=told)
 
     def problem(self, request: Request, problem: Problem) -> Response:
         """Return a problem as a page."""

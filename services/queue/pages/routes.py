@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.queue.pages.assets import Assets
 from services.queue.pages.inbox import Inbox
 from services.queue.pages.mailbox import MailboxPages
-from services.queue.pages.reading import Mail, Reads
+from services.queue.pages.reading import Mail, People, Reads
 from services.queue.pages.rendering import Pages, Reading, redirect
 from services.queue.pages.templating import Templates
 from services.queue.streams import MEDIA_TYPE, Streams
@@ -20,9 +20,24 @@ from services.web.session import Session, Sessions
 APPROVAL_ID_CHARS = 27
 
 
-def make_pages(reads: Reads, sessions: Sessions, clock: Callable[[], datetime]) -> Pages:
+FORMS = (
+    "decision",
+    "comments",
+    "questions",
+    "answers",
+    "revise",
+    "reassign",
+    "remind",
+    "withdraw",
+)
+"""Where the forms of an approval are sent."""
+
+
+def make_pages(
+    reads: Reads, people: People, sessions: Sessions, clock: Callable[[], datetime]
+) -> Pages:
     """Return what renders pages, for `pages_router` here and for the forms of `decision`."""
-    return Pages(reads, sessions, Templates(Assets()), clock)
+    return Pages(reads, people, sessions, Templates(Assets()), clock)
 
 
 def pages_router(
@@ -45,6 +60,9 @@ def pages_router(
         approval_id = known(request.path_params["approval_id"])
         return await pages.approval(me, approval_id, told=request.query_params.get("notice"))
 
+    async def delegations(request: Request, me: Session) -> Response:
+        return await pages.delegations(me, told=request.query_params.get("notice"))
+
     async def stream(request: Request) -> Response:
         me = sessions.read(request)
         if me is None:
@@ -55,6 +73,9 @@ def pages_router(
 
     async def to_start(_: Request) -> Response:
         return redirect("/")
+
+    async def to_delegations(_: Request) -> Response:
+        return redirect("/delegations")
 
     async def to_approval(request: Request) -> Response:
         return redirect(f"/approvals/{known(request.path_params['approval_id'])}")
@@ -68,6 +89,7 @@ def pages_router(
     at("/inbox/decided", pages.for_somebody(inbox.settled))
     at("/inbox/stream", pages.open_to_all(stream))
     at("/approvals/{approval_id}", pages.for_somebody(approval))
+    at("/delegations", pages.for_somebody(delegations))
     at("/mailbox", pages.open_to_all(mailbox.list))
     at("/mailbox/{message_id}", pages.open_to_all(mailbox.message))
     at("/mailbox/{message_id}/html", pages.open_to_all(mailbox.html))
@@ -75,8 +97,9 @@ def pages_router(
     # Where a form that was refused leaves the browser, whose user then asks for the same address.
     at("/login", to_start)
     at("/logout", to_start)
-    at("/approvals/{approval_id}/decision", pages.open_to_all(to_approval))
-    at("/approvals/{approval_id}/comments", pages.open_to_all(to_approval))
+    at("/delegations/{delegation_id}/end", to_delegations)
+    for form in FORMS:
+        at(f"/approvals/{{approval_id}}/{form}", pages.open_to_all(to_approval))
     return router
 
 

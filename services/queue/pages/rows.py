@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView
-from services.queue.pages.outcome import Standing, standing
+from services.queue.pages.clocks import Clock, clock, marks, stands_in_for
+from services.queue.pages.outcome import Standing, progress, standing
 from services.queue.pages.payload import Fact, headline, read_payload
-from services.queue.pages.people import Shown, is_asked, shown
+from services.queue.pages.people import Shown, shown, waits_for
+from services.queue.pages.talk import Question, question
 from services.queue.pages.words import (
     URGENCY_WORDS,
     safe_url,
     seconds_since,
     source_label,
     span,
-    time_left,
 )
 
 FIRST_FACTS = 2
@@ -48,14 +49,19 @@ class Row:
     created_at: datetime
     age: str
     age_seconds: int
-    expires_at: datetime
-    left: str
+    clock: Clock
     urgency: str | None
     urgent: bool
     origin: Origin | None
     standing: Standing
+    progress: str | None
+    """How far it has come, where several must answer."""
+    away: str | None
+    """Whom the reader stands in for."""
+    marks: tuple[str, ...]
+    question: Question | None
     mine: bool
-    """Whether the reader can answer it now."""
+    """Whether it waits for the reader now: as an approver, or to answer a question."""
 
 
 def row(view: ApprovalView, me: str, now: datetime) -> Row:
@@ -74,13 +80,16 @@ def row(view: ApprovalView, me: str, now: datetime) -> Row:
         created_at=view.created_at,
         age=span(age),
         age_seconds=age,
-        expires_at=view.expires_at,
-        left=time_left(view.expires_at, now),
+        clock=clock(view, now),
         urgency=URGENCY_WORDS[view.urgency],
         urgent=view.urgency == "high",
         origin=origin(view, now),
         standing=standing(view, me),
-        mine=view.status == "pending" and is_asked(view, me) and now < view.expires_at,
+        progress=progress(view),
+        away=stands_in_for(view, me),
+        marks=marks(view, me),
+        question=question(view, me),
+        mine=waits_for(view, me) and now < view.deadline,
     )
 
 

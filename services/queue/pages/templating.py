@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from services.queue.pages.assets import Assets
-from services.queue.pages.words import legible, machine_time, moment
+from services.queue.pages.words import day, legible, machine_time, moment
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -46,6 +46,7 @@ class Templates:
         )
         self._environment.globals["asset"] = assets.url
         self._environment.filters |= {
+            "day": day,
             "moment": moment,
             "machine_time": machine_time,
             "exactly": exactly,

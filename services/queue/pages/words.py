@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 from events.approval import Urgency
@@ -38,6 +38,7 @@ _CHANNELS: Mapping[str, str] = {
     "cli": "on the command line",
     "mcp": "through an assistant",
     "timeout": "by the clock",
+    "policy": "by its policy",
 }
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 # Control characters, halves of pairs, and the marks that reverse text that is not theirs: with
@@ -79,6 +80,11 @@ def moment(at: datetime) -> str:
     """Return a time for people, in UTC: `21 Nov 2026, 14:05 UTC`."""
     utc = at.astimezone(UTC)
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def day(on: date) -> str:
+    """Return a day for people: `3 Dec 2026`."""
+    return f"{on.day} {on:%b %Y}"
 
 
 def machine_time(at: datetime) -> str:

@@ -260,8 +260,9 @@ async function refreshApproval() {
   const id = article.dataset.approval;
   const row = find(`[data-id="${id}"]`, await rows([id]));
   if (!row) return;
-  const { version, revision, status } = row.dataset;
-  if (revision !== article.dataset.revision || status !== article.dataset.status) {
+  const { version, revision, status, mine } = row.dataset;
+  const shown = article.dataset;
+  if (revision !== shown.revision || status !== shown.status || mine !== shown.mine) {
     tell("This changed since you opened it.", true);
   } else if (Number(version) > Number(article.dataset.version)) {
     tell("Something was added to the history.", false);
@@ -373,6 +374,15 @@ function dropNotice() {
   history.replaceState(null, "", url);
 }
 
+// A link to something that is folded away unfolds it.
+function unfold() {
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const fold = place?.closest("details");
+  if (!fold || fold.open) return;
+  fold.open = true;
+  place.scrollIntoView();
+}
+
 localise();
 tick();
 setInterval(tick, 1000);
@@ -382,5 +392,7 @@ if (find("[data-keys]") && find("[data-row]")) startKeys();
 if (page === "inbox" && !find("[data-row]")) startKeys();
 if (page === "inbox" || page === "approval") watch();
 dropNotice();
+unfold();
+addEventListener("hashchange", unfold);
 addEventListener("submit", sendOnce);
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

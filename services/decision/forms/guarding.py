@@ -1,0 +1,105 @@
+"""Stands before every form: refuses what another site sent, and shows each refusal as a page."""
+
+import logging
+from collections.abc import Awaitable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.decider import Refused
+from events.store import Unavailable, VersionConflict
+from projections.approval_view import ApprovalView, Gap
+from services.decision.api import STATUS_OF
+from services.decision.forms.ports import Answers, Posting, PostingAsSomebody, Shows
+from services.web.problems import Problem, unavailable
+from services.web.session import Session, Sessions, refuse_cross_site
+from services.web.typed import Typed
+
+SIGNED_OUT = "You are signed out: nothing was sent. Sign in and answer again."
+AWAY = (
+    "Placet cannot reach its store just now, so it is not known whether this was kept. "
+    "Load the page again and look."
+)
+SHOWN_WITH_THE_FORM = frozenset((403, 409, 422))
+
+logger = logging.getLogger(__name__)
+
+
+class Guard:
+    """Wraps the endpoints of forms."""
+
+    def __init__(self, pages: Shows, sessions: Sessions) -> None:
+        self._pages = pages
+        self._sessions = sessions
+
+    def guarded(self, posting: Posting) -> Posting:
+        """Return an endpoint that takes forms of ours only, and whose problems are pages."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                refuse_cross_site(request)
+                return await posting(request)
+            except Problem as problem:
+                return self._pages.problem(request, problem)
+            except (Unavailable, VersionConflict) as error:
+                logger.warning("%s", error)
+                return self._pages.problem(request, unavailable(AWAY))
+
+        return endpoint
+
+    def for_somebody(self, posting: PostingAsSomebody) -> Posting:
+        """Return an endpoint for whoever is signed in; others are asked who they are."""
+
+        async def endpoint(request: Request) -> Response:
+            me = self._sessions.read(request)
+            if me is None:
+                approval_id = request.path_params.get("approval_id")
+                page = f"/approvals/{approval_id}" if approval_id else "/delegations"
+                return await self._pages.sign_in(status=401, message=SIGNED_OUT, then=page)
+            return await posting(request, me)
+
+        return endpoint
+
+
+async def granted(
+    pages: Shows, me: Session, approval_id: str, typed: Typed, change: Awaitable[ApprovalView]
+) -> ApprovalView | Response:
+    """Return the approval after a change, or the page that says why not with what was typed."""
+    try:
+        return await change
+    except Gap as error:
+        raise Problem(404, "not_found", "There is no such approval.") from error
+    except Refused as refused:
+        if refused.code == "not_found":
+            raise Problem(404, refused.code, str(refused)) from refused
+        problem = Problem(STATUS_OF[refused.code], refused.code, str(refused))
+    except Problem as error:
+        if error.status not in SHOWN_WITH_THE_FORM:
+            raise
+        problem = error
+    return await pages.approval(
+        me,
+        approval_id,
+        status=problem.status,
+        alert=problem.detail,
+        seen=typed.fields.get("revision"),
+        typed=Typed(form=typed.form, fields=typed.fields, faults=faults_in(problem, typed)),
+    )
+
+
+def faults_in(problem: Problem, typed: Typed) -> Mapping[str, str]:
+    """Return what a problem says of the fields that were sent, by their names."""
+    faults = {}
+    for error in problem.more.get("errors", ()):
+        name = error["pointer"].removeprefix("/")
+        if name in typed.fields:
+            faults[name] = error["detail"].removeprefix(f"{name}: ")
+    return faults
+
+
+async def current(answers: Answers, me: Session, approval_id: str) -> ApprovalView:
+    """Return an approval as it stands; raises 404."""
+    try:
+        return await answers.current(me.workspace, approval_id)
+    except Gap as error:
+        raise Problem(404, "not_found", "There is no such approval.") from error

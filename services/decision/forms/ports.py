@@ -1,0 +1,188 @@
+"""What the forms need of others: who takes what was sent, and who shows what came of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.approval import Person, Wanted
+from projections.approval_view import ApprovalView
+from projections.queries import Docs, Filters
+from services.decision.answering import Answer
+from services.decision.changing import Changes
+from services.directory import Delegation
+from services.directory.delegations import DelegationView
+from services.web.problems import Problem
+from services.web.session import Session
+from services.web.typed import Typed
+
+Fields = Mapping[str, str]
+Posting = Callable[[Request], Awaitable[Response]]
+PostingAsSomebody = Callable[[Request, Session], Awaitable[Response]]
+
+
+class Answers(Protocol):
+    """Who takes answers; `services.decision.answering.Answering` does.
+
+    All raise `Refused` and `Unavailable`, and `Problem` for what does not fit.
+    """
+
+    async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
+        """Submit an answer."""
+        ...
+
+    async def comment(
+        self, workspace: str, approval_id: str, *, by: Person, text: str, comment_id: str
+    ) -> ApprovalView:
+        """Leave a comment, once for each id."""
+        ...
+
+    async def withdraw(
+        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None
+    ) -> ApprovalView:
+        """Recall an ask."""
+        ...
+
+    async def current(self, workspace: str, approval_id: str) -> ApprovalView:
+        """Return an approval as it stands; raises `Gap` for an unknown one."""
+        ...
+
+
+class Changings(Protocol):
+    """Who changes what waits; `services.decision.changing.Changing` does.
+
+    All raise `Refused` and `Unavailable`, and `Problem` for what does not fit.
+    """
+
+    async def reassign(
+        self,
+        workspace: str,
+        approval_id: str,
+        *,
+        by: Person,
+        as_admin: bool,
+        to: str,
+        person: str | None = None,
+        reason: str | None = None,
+    ) -> ApprovalView:
+        """Ask `to` instead."""
+        ...
+
+    async def remind(
+        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool
+    ) -> ApprovalView:
+        """Remind those who have not answered."""
+        ...
+
+    async def ask_back(
+        self,
+        workspace: str,
+        approval_id: str,
+        *,
+        by: Person,
+        text: str,
+        wants: Wanted,
+        question_id: str,
+        revision: str | None = None,
+    ) -> ApprovalView:
+        """Ask the requester, or return it for changes, once for each id."""
+        ...
+
+    async def answer_back(
+        self,
+        workspace: str,
+        approval_id: str,
+        *,
+        by: Person,
+        as_admin: bool,
+        text: str,
+        question_id: str | None = None,
+    ) -> ApprovalView:
+        """Answer what was asked back."""
+        ...
+
+    async def revise(
+        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, changes: Changes
+    ) -> ApprovalView:
+        """Change what is asked."""
+        ...
+
+
+class Delegations(Protocol):
+    """Who keeps who stands in for whom; all raise `Unavailable`."""
+
+    async def add(
+        self, workspace: str, delegation: Delegation, *, by: str, now: datetime
+    ) -> DelegationView:
+        """Hand over; raises `NotDelegated`."""
+        ...
+
+    async def find(self, workspace: str, delegation_id: str) -> DelegationView | None:
+        """Return one, None if there is no such one."""
+        ...
+
+    async def end(self, workspace: str, delegation_id: str, *, by: str) -> DelegationView | None:
+        """End one now."""
+        ...
+
+
+class Asked(Protocol):
+    """Who knows what somebody was asked."""
+
+    async def list(
+        self, workspace: str, filters: Filters, *, limit: int, cursor: str | None
+    ) -> Docs:
+        """Return approvals, newest first."""
+        ...
+
+
+class Shows(Protocol):
+    """Who renders pages; the composition root knows one that does."""
+
+    async def sign_in(
+        self, *, status: int = 200, message: str | None = None, then: str | None = None
+    ) -> Response:
+        """Return the choice of people."""
+        ...
+
+    def return_to(self, path: str | None) -> str | None:
+        """Return a path if it is one of our pages."""
+        ...
+
+    async def approval(
+        self,
+        me: Session,
+        approval_id: str,
+        *,
+        status: int = 200,
+        alert: str | None = None,
+        seen: str | None = None,
+        typed: Typed | None = None,
+    ) -> Response:
+        """Return an approval's page with what went wrong, and with what was typed."""
+        ...
+
+    async def delegations(
+        self,
+        me: Session,
+        *,
+        status: int = 200,
+        alert: str | None = None,
+        typed: Typed | None = None,
+    ) -> Response:
+        """Return the page of who stands in for whom."""
+        ...
+
+    def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
+        """Send somebody who answered on."""
+        ...
+
+    def done(self, approval_id: str, told: str) -> Response:
+        """Send somebody back to an approval, which tells what was done."""
+        ...
+
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """Return a problem as a page."""
+        ...
