@@ -26,6 +26,7 @@ from benchmarks import (
     row_lives,
     row_projector,
     row_reads,
+    row_timers,
     row_waits,
     row_webhooks,
 )
@@ -65,6 +66,7 @@ KNOWN = (
     _Known("growth", "8  cost an event as the store grows, replicas", row_growth.row, 75),
     _Known("webhooks", "9  outcomes to endpoints of which some hang", row_webhooks.row, 120),
     _Known("waits", "10 open waits, answered when it is decided", row_waits.row, 120),
+    _Known("timers", "11 requests while 100,000 timers are due", row_timers.row, 150),
 )
 
 

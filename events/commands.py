@@ -135,6 +135,7 @@ class ReassignApproval:
     reason: str | None
     now: datetime
     time_zone: str | None = None
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,7 @@ class AskBack:
     revision: str | None
     now: datetime
     stands_in_for: tuple[str, ...] = ()
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

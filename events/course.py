@@ -91,6 +91,11 @@ class Course:
         return asked_now(self.now_at, self.step, self.votes)
 
     @property
+    def heard(self) -> frozenset[str]:
+        """The addresses of who has answered, and of whom somebody has answered for."""
+        return frozenset(email for vote in self.votes for email in (vote.by.email, vote.seat))
+
+    @property
     def last_step(self) -> bool:
         """Whether no step comes after this one."""
         return self.step == len(self.policy.steps) - 1
@@ -150,9 +155,7 @@ def moved(course: Course, event: Moving) -> Course:
         case AnsweredBack():
             return _resumed(course, event.at)
         case ApprovalRevised():
-            again = event.policy or (
-                course.policy if course.policy.name else any_one_of(event.approvers)
-            )
+            again = event.policy or any_one_of(event.approvers)
             return Course(policy=again, opened_at=event.at, questions=course.questions)
         case _:
             assert_never(event)

@@ -1,6 +1,6 @@
 """What an approval is now, as far as a decision needs to know: the fold of its facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -28,6 +28,7 @@ from events.approval import (
     Outcome,
     Person,
     Subject,
+    Urgency,
     WithdrawalCause,
     WriteBackFailed,
 )
@@ -46,13 +47,15 @@ class Asked:
     payload: Json
     approvers: tuple[Person, ...]
     course: Course
+    reason: str | None
+    urgency: Urgency
+    metadata: Mapping[str, Json]
     expires_at: datetime
     editable: bool
     supersede_on_comment: bool
     on_timeout: OnTimeout
     revisions: frozenset[str]
     """Every revision that was ever shown: none may stand for two contents."""
-    reason: str | None = None
     notified: frozenset[tuple[str, str, str]] = frozenset()
     """(approver, channel, revision) of each card that was sent."""
     not_notified: frozenset[tuple[str, str, str, str]] = frozenset()
@@ -160,12 +163,14 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 payload=event.payload,
                 approvers=event.approvers,
                 course=begin(event.policy, event.approvers, event.at),
+                reason=event.reason,
+                urgency=event.urgency,
+                metadata=event.metadata,
                 expires_at=event.expires_at,
                 editable=event.editable,
                 supersede_on_comment=event.supersede_on_comment,
                 on_timeout=event.on_timeout,
                 revisions=frozenset((event.about.revision,)),
-                reason=event.reason,
             )
             return Pending(version=version, comments=state.comments, asked=asked)
         case ApprovalCommented() if not isinstance(state, Unknown):

@@ -84,13 +84,13 @@ def _sentence(event: ApprovalEvent) -> str:
             return event.reason
         case AskedBack():
             what = "asks" if event.wants == "answer" else "returns it for changes"
-            return f"{event.by.email} {what}: {event.text}"
+            return f"{event.by.email} {what}{_through(event.via)}: {event.text}"
         case AnsweredBack():
             return f"{event.by.email} answers: {event.text}"
         case ApprovalCommented():
             return f"{event.by.email} wrote: {event.text}"
         case DecisionSubmitted():
-            through = f", through key {event.via}" if event.via else ""
+            through = _through(event.via)
             edited = ", with an edited payload" if event.edited else ""
             instead = f" for {event.on_behalf_of}" if event.on_behalf_of else ""
             return (
@@ -113,6 +113,10 @@ def _sentence(event: ApprovalEvent) -> str:
             assert_never(event)
 
 
+def _through(via: str | None) -> str:
+    return f", through key {via}" if via else ""
+
+
 def _waits_for(event: ApprovalRequested) -> str:
     policy = event.policy
     if policy is None:
@@ -132,7 +136,8 @@ def _reassigned(event: ApprovalReassigned) -> str:
     because = f": {event.reason}" if event.reason else "."
     match event.cause:
         case "reassigned":
-            return f"Passed on from {event.person} to {event.to.email}{because}"
+            through = _through(event.via)
+            return f"Passed on from {event.person} to {event.to.email}{through}{because}"
         case "delegated":
             return f"{event.person} is away: {event.to.email} stands in for them{because}"
         case "deactivated":

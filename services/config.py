@@ -1,18 +1,20 @@
-"""Reads `placet.yaml`: sources, approval types, people and channels; every error with its line."""
+"""Reads `placet.yaml`: sources, types, policies, people and channels.
 
-import re
+Every error is told with its line, all of them at once.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from events.approval import Person
 from services.approval_types import ApprovalType, ApprovalTypes
 from services.approval_types.loading import approvers_of, load_type
-from services.approval_types.people import People
+from services.directory import Directory
+from services.directory.loading import read_people
+from services.policies import Policies, Spec, load_policies
 from services.settings import DEFAULT_WORKSPACE, HalfConfigured
 from services.sources.definition import SourceDefinition
 from services.sources.loading import load_source
-from services.web.emails import NotAnAddress, email
 from services.yaml_files.faults import FileInvalid
 from services.yaml_files.numbered_yaml import Fault, NotYaml, Numbered, read
 
@@ -24,10 +26,9 @@ _KEYS = (
     "people",
     "types",
     "strict_types",
+    "policies",
     "approvers",
 )
-_PERSON_KEYS = ("email", "name", "roles")
-_ROLE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Config:
     sources: tuple[SourceDefinition, ...] = ()
     channels: tuple[str, ...] = CHANNELS
     types: ApprovalTypes = field(default_factory=ApprovalTypes)
+    directory: Directory = field(default_factory=Directory)
+    policies: Policies = field(default_factory=Policies)
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -91,61 +94,27 @@ class _Reader:
         if not isinstance(strict, bool):
             self._wrong(("strict_types",), "strict_types: must be true or false")
         people = self._people(value.get("people", []))
+        approvers = self._approvers(value.get("approvers", []), people)
         return Config(
             self._sources(workspace, value.get("sources", [])),
             tuple(channels),
             ApprovalTypes(
                 workspace=workspace,
                 types=self._types(value.get("types", []), people),
-                people=people,
-                default_approvers=self._approvers(value.get("approvers", []), people),
+                default_approvers=approvers,
                 strict=strict is True,
             ),
+            people,
+            self._policies(workspace, value.get("policies", []), people, approvers),
         )
 
-    def _people(self, given: object) -> People:
-        names: dict[str, Person] = {}
-        roles: dict[str, frozenset[str]] = {}
-        if not isinstance(given, list):
-            self._wrong(("people",), "people: must be a list, such as `- email: ada@example.com`")
-            return People()
-        for place, one in enumerate(given):
-            person = self._person(("people", place), one)
-            if person is None:
-                continue
-            if person.email in names:
-                self._wrong(("people", place), f"people: {person.email} stands here twice")
-            names[person.email] = person
-            roles[person.email] = self._roles(("people", place, "roles"), one.get("roles", []))
-        return People(names, roles)
+    def _people(self, given: object) -> Directory:
+        faults: list[Fault] = []
+        found = read_people(given, self._numbered, ("people",), faults)
+        self.errors.extend(f"{self._path}:{fault.line}: {fault.sentence}" for fault in faults)
+        return found
 
-    def _person(self, path: tuple[str | int, ...], one: object) -> Person | None:
-        if not isinstance(one, dict):
-            self._wrong(path, "people: each must be a mapping with `email`, `name` and `roles`")
-            return None
-        for key in one:
-            if key not in _PERSON_KEYS:
-                known = ", ".join(_PERSON_KEYS)
-                self._wrong((*path, key), f"people: {key} is not known here; known are {known}")
-        name = one.get("name")
-        if name is not None and not isinstance(name, str):
-            self._wrong((*path, "name"), "people: name must be a text")
-            name = None
-        try:
-            return Person(email=email(str(one.get("email", ""))), name=name)
-        except NotAnAddress as error:
-            self._wrong((*path, "email"), f"people: email: {error}")
-            return None
-
-    def _roles(self, path: tuple[str | int, ...], given: object) -> frozenset[str]:
-        if isinstance(given, list) and all(
-            isinstance(one, str) and _ROLE.fullmatch(one) for one in given
-        ):
-            return frozenset(given)
-        self._wrong(path, "people: roles must be a list of names of a-z, 0-9, - and _")
-        return frozenset()
-
-    def _types(self, given: object, people: People) -> dict[str, ApprovalType]:
+    def _types(self, given: object, people: Directory) -> dict[str, ApprovalType]:
         found: dict[str, ApprovalType] = {}
         for place, name in enumerate(self._texts("types", given)):
             try:
@@ -158,7 +127,15 @@ class _Reader:
             found[kind.name] = kind
         return found
 
-    def _approvers(self, given: object, people: People) -> tuple[Person, ...]:
+    def _policies(
+        self, workspace: str, given: object, people: Directory, last_resort: tuple[Spec, ...]
+    ) -> Policies:
+        paths = [self._path.parent / name for name in self._texts("policies", given)]
+        policies, errors = load_policies(paths, people)
+        self.errors.extend(errors)
+        return Policies(workspace=workspace, policies=policies, last_resort=last_resort)
+
+    def _approvers(self, given: object, people: Directory) -> tuple[Spec, ...]:
         faults: list[Fault] = []
         found = approvers_of(
             self._texts("approvers", given), people, self._numbered, ("approvers",), faults

@@ -15,6 +15,7 @@ SERVICES = (
     "poller",
     "notifier",
     "webhooks",
+    "people",
     "mcp",
 )
 HIGHEST_PORT = 65_535

@@ -80,7 +80,7 @@ def test_the_image_is_not_run_as_root_and_holds_what_the_wheel_is_made_of() -> N
     assert "--require-hashes -r runtime.txt" in DOCKERFILE
 
 
-BEHIND = ("decision", "queue", "poller", "webhooks", "mcp")
+BEHIND = ("decision", "queue", "poller", "webhooks", "people", "mcp")
 WHERE = [
     ("GET", "/v1/approvals", "queue"),
     ("GET", "/inbox", "queue"),
@@ -93,6 +93,11 @@ WHERE = [
     ("GET", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks", "webhooks"),
     ("DELETE", "/v1/webhooks/x", "webhooks"),
+    ("GET", "/v1/people", "people"),
+    ("POST", "/v1/people/import", "people"),
+    ("DELETE", "/v1/delegations/x", "people"),
+    ("GET", "/scim/v2/Users", "people"),
+    ("POST", "/scim/v2/Groups", "people"),
     ("POST", "/mcp", "mcp"),
 ]
 

@@ -140,6 +140,7 @@ class ApprovalReassigned:
     reason: str | None
     at: datetime
     time_zone: str | None = None
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +162,17 @@ class ApprovalEscalated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedBack:
-    """An approver asked the requester, or returned it for changes: the clock stops."""
+    """An approver asked the requester, or returned it for changes: the clock stops.
+
+    `via` is the key that asked for them.
+    """
 
     question_id: str
     by: Person
     text: str
     wants: Wanted
     at: datetime
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ def ask_back(command: AskBack, state: State) -> list[ApprovalEvent]:
             by=command.by,
             text=command.text,
             wants=command.wants,
+            via=command.via,
             at=command.now,
         )
     ]

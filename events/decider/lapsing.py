@@ -100,7 +100,6 @@ def _escalated(command: EscalateApproval, state: Pending) -> list[ApprovalEvent]
     if (command.step, command.rung) != (course.step, course.rungs + 1):
         return []  # a leftover of an earlier step, or done already
     own = None if course.policy.self_approval else about.requester.email
-    answered = {vote.by.email for vote in course.votes}
     step = course.now_at
     # Somebody who comes in for silent groups counts for one of them, as anybody does.
     missing = course.tally.missing if step.rule == "each" else None
@@ -108,7 +107,7 @@ def _escalated(command: EscalateApproval, state: Pending) -> list[ApprovalEvent]
         seat if missing is None else replace(seat, groups=missing)
         for seat in command.seats
         if own not in (seat.holder.email, seat.person.email)
-        and seat.holder.email not in answered
+        and course.heard.isdisjoint((seat.holder.email, seat.person.email))
         and seat_of(step, seat.person.email) is None
         and seat_of(step, seat.holder.email) is None
     )

@@ -47,6 +47,7 @@ def _reassigned(command: ReassignApproval) -> ApprovalReassigned:
         by=command.by.email if command.by else None,
         reason=command.reason,
         time_zone=command.time_zone,
+        via=command.via,
         at=command.now,
     )
 
@@ -65,8 +66,8 @@ def _impossible(command: ReassignApproval, state: Pending) -> str | None:
         return f"{command.person} is represented already."
     if to == asked.about.requester.email and not course.policy.self_approval:
         return f"{to} asked for this, and nobody decides their own request. Name somebody else."
-    if to in {vote.by.email for vote in course.votes}:
-        return f"{to} has answered this already, and counts once. Name somebody else."
+    if to in course.heard:
+        return f"{to}'s answer to this is there already, and counts once. Name somebody else."
     if any(seat_of(step, to) is not None for step in course.policy.steps[course.step :]):
         return f"{to} is asked already, and counts once. Name somebody else."
     return None

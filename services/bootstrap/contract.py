@@ -6,11 +6,14 @@ from fastapi import FastAPI
 
 from events.approval import Link
 from projections.approval_view import ApprovalView
-from services.decision import dialects
+from projections.differences import Differences
+from services.decision import dialects, lifecycle
 from services.decision.api import AcknowledgeBody, CommentBody, DecisionBody, WithdrawBody
 from services.decision.bulk import DecisionResult, DecisionsBody
 from services.decision.request_body import ApprovalBody
-from services.queue.directory import Me, TypeView
+from services.people.shapes import ANSWERS as PEOPLE_ANSWERS
+from services.people.shapes import BODIES as PEOPLE_BODIES
+from services.queue.directory import Me, PolicyView, TypeView
 from services.web.openapi import describe as describe_shapes
 from services.webhooks.shapes import ANSWERS as WEBHOOK_ANSWERS
 from services.webhooks.shapes import BODIES as WEBHOOK_BODIES
@@ -46,7 +49,18 @@ def describe(app: FastAPI) -> None:
     """Complete the application's OpenAPI document."""
     describe_shapes(
         app,
-        [ApprovalView, Link, DecisionResult, Me, TypeView, *dialects.ANSWERS, *WEBHOOK_ANSWERS],
+        [
+            ApprovalView,
+            Link,
+            Differences,
+            DecisionResult,
+            Me,
+            PolicyView,
+            TypeView,
+            *dialects.ANSWERS,
+            *WEBHOOK_ANSWERS,
+            *PEOPLE_ANSWERS,
+        ],
         [
             ApprovalBody,
             DecisionBody,
@@ -54,8 +68,10 @@ def describe(app: FastAPI) -> None:
             CommentBody,
             AcknowledgeBody,
             DecisionsBody,
+            *lifecycle.BODIES,
             *dialects.BODIES,
             *WEBHOOK_BODIES,
+            *PEOPLE_BODIES,
         ],
         {
             "Approval": {"$ref": "#/components/schemas/ApprovalView"},

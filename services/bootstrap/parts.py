@@ -23,6 +23,7 @@ from events.store.postgres import PostgresStore
 from services.bootstrap.health import Health
 from services.bootstrap.supervision import Supervisor
 from services.config import Config
+from services.directory.postgres import PostgresDirectories
 from services.effects import Effects
 from services.settings import HalfConfigured, Settings
 from services.sources import Source
@@ -52,6 +53,7 @@ class Parts:
     store: CoalescingStore
     effects: Effects
     parking: Parking
+    directories: PostgresDirectories
     keys: Keys
     sessions: Sessions
     sources: Mapping[tuple[str, str], Source]
@@ -121,6 +123,10 @@ async def opened(settings: Settings, config: Config) -> AsyncIterator[Parts]:
         client = await stack.enter_async_context(httpx2.AsyncClient())
         supervisor = Supervisor()
         health = Health()
+        directories = PostgresDirectories(
+            worker_db, now, workspace=config.types.workspace, file=config.directory
+        )
+        await directories.load()
         parts = Parts(
             settings=settings,
             config=config,
@@ -129,6 +135,7 @@ async def opened(settings: Settings, config: Config) -> AsyncIterator[Parts]:
             store=store,
             effects=Effects(worker_db),
             parking=Parking(worker_db),
+            directories=directories,
             keys=Keys(app_db, settings.bootstrap_key),
             sessions=_sessions(settings),
             sources=_sources(config, client, app_db),
@@ -179,5 +186,10 @@ def _watch(parts: Parts) -> None:
         lacking = await missing_topics(parts.settings.kafka)
         return f"lacks {', '.join(lacking)}: run `placet migrate`" if lacking else None
 
+    async def people() -> str | None:
+        return parts.supervisor.failing.get("people")
+
+    parts.supervisor.start("people", parts.directories.run)
     parts.health.check("postgres", postgres)
     parts.health.check("kafka", kafka)
+    parts.health.check("people", people)

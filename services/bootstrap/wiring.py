@@ -16,19 +16,30 @@ from services.bootstrap.parts import Parts, now
 from services.channels import Channel
 from services.channels.inbox import InboxChannel
 from services.channels.outbox import Mailbox, OutboxChannel
+from services.decision.absences import Absences
 from services.decision.answering import Answering
 from services.decision.api import decision_router
 from services.decision.asking import Asking
 from services.decision.bulk import bulk_router
+from services.decision.changing import Changing
 from services.decision.dialects import dialect_routers
 from services.decision.dialects.native import Native
-from services.decision.expiry import Timers
 from services.decision.forms import forms_router
 from services.decision.intake import Intake
+from services.decision.lifecycle import lifecycle_router
+from services.decision.timers import Timers
 from services.decision.write_back import WriteBacks
+from services.directory.delegations import Delegations
 from services.notifier.backlog import PostgresBacklog
 from services.notifier.cards import PostgresCards
 from services.notifier.notify import Notifier
+from services.people.delegating import delegations_router
+from services.people.importing import Imports
+from services.people.listing import people_router
+from services.people.scim.groups import Groups
+from services.people.scim.provisioning import Users
+from services.people.scim.routes import PREFIX as SCIM
+from services.people.scim.routes import scim_router
 from services.poller.checkpoints import PostgresCheckpoints
 from services.poller.intake import Outlets
 from services.poller.outlet import Observations, Records
@@ -61,12 +72,28 @@ DECIDING = 200
 
 def wire_decision(parts: Parts) -> None:
     """Everything that changes an approval."""
-    write_backs = WriteBacks(parts.store, parts.effects, parts.sources, now)
+    write_backs = WriteBacks(
+        parts.store,
+        parts.effects,
+        parts.sources,
+        now,
+        directories=parts.directories,
+        policies=parts.config.policies,
+    )
     types = parts.config.types
-    answering = Answering(parts.store, write_backs, now, types)
-    asking = Asking(parts.store, now, types)
-    intake = Intake(parts.store, now, asking)
-    timers = Timers(parts.worker_db, parts.store)
+    answering = Answering(parts.store, write_backs, now, types, parts.directories)
+    asking = Asking(parts.store, now, types, parts.directories, parts.config.policies)
+    intake = Intake(
+        parts.store,
+        now,
+        asking,
+        directories=parts.directories,
+        policies=parts.config.policies,
+    )
+    # A store of their own: what the clock does is not to stand in line before what people ask.
+    own_store = PostgresStore(parts.worker_db)
+    timers = Timers(parts.worker_db, own_store, parts.directories, parts.config.policies)
+    absences = Absences(parts.worker_db, own_store, parts.directories, parts.config.policies, now)
     deciding = statements("projections")["deciding"]
 
     async def open_answers() -> list[tuple[str, str]]:
@@ -78,14 +105,28 @@ def wire_decision(parts: Parts) -> None:
     parts.consume("placet.decision.requests", REQUESTS.name, intake.requests)
     parts.supervisor.start("write-back", lambda: write_backs.run(open_answers))
     parts.supervisor.start("timers", timers.run)
+    parts.supervisor.start("absences", absences.run)
     parts.closers.append(answering.close)
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
     parts.routers.append(bulk_router(answering, authenticated(parts.keys)))
+    changing = Changing(parts.store, asking, now, parts.directories)
+    parts.routers.append(lifecycle_router(changing, answering, authenticated(parts.keys)))
     queries = Queries(parts.app_db, parts.store)
     native = Native(asking=asking, answering=answering, queries=queries, types=types, clock=now)
     parts.routers.extend(dialect_routers(native, parts.app_db, authenticated(parts.keys)))
-    pages = make_pages(queries, parts.sessions, now)
-    parts.routers.append(forms_router(answering, queries, pages, parts.sessions))
+    pages = make_pages(queries, parts.directories, parts.sessions, now)
+    parts.routers.append(
+        forms_router(
+            answering,
+            changing,
+            queries,
+            pages,
+            parts.sessions,
+            parts.directories,
+            Delegations(parts.app_db),
+            now,
+        )
+    )
 
 
 def wire_queue(parts: Parts) -> None:
@@ -110,8 +151,13 @@ def wire_queue(parts: Parts) -> None:
     streams = Streams(broadcast, parts.closing)
     waits = Waits(queries, broadcast, parts.closing)
     parts.routers.append(queue_router(queries, waits, streams, authenticated(parts.keys)))
-    parts.routers.append(directory_router(parts.config.types, authenticated(parts.keys)))
-    pages = make_pages(queries, parts.sessions, now)
+    config = parts.config
+    parts.routers.append(
+        directory_router(
+            config.types, config.policies, parts.directories, authenticated(parts.keys)
+        )
+    )
+    pages = make_pages(queries, parts.directories, parts.sessions, now)
     mailbox = Mailbox(parts.app_db)
     parts.routers.append(pages_router(pages, queries, mailbox, streams, parts.sessions, now))
 
@@ -240,6 +286,18 @@ def wire_webhooks(parts: Parts) -> None:
     parts.routers.append(deliveries_router(registry, replays, webhooks.wake, authenticate))
 
 
+def wire_people(parts: Parts) -> None:
+    """Who is there and who is away, from files, identity providers and the people themselves."""
+    authenticate = authenticated(parts.keys)
+    imports = Imports(parts.app_db, parts.directories)
+    parts.routers.append(people_router(parts.directories, imports, authenticate))
+    delegations = Delegations(parts.app_db)
+    parts.routers.append(delegations_router(delegations, authenticate, now))
+    at = f"{parts.settings.public_url}{SCIM}"
+    users, groups = Users(parts.app_db, at), Groups(parts.app_db, at)
+    parts.routers.append(scim_router(users, groups, authenticate, at))
+
+
 def wire_mcp(parts: Parts) -> None:
     """Assistants, over the public API with the key of whoever calls."""
     # What it needs costs 20 MiB, so only the process that serves it imports it.
@@ -267,5 +325,6 @@ WIRES: Mapping[str, Wire] = {
     "poller": wire_poller,
     "notifier": wire_notifier,
     "webhooks": wire_webhooks,
+    "people": wire_people,
     "mcp": wire_mcp,
 }

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import typer
 
 from services.cli.client import Failed, attempt, call
-from services.cli.console import MISUSED, UNAVAILABLE, fail, out, plain, print_json
+from services.cli.console import MISUSED, UNAVAILABLE, err, fail, out, plain, print_json
+from services.cli.standing import progress_in, question_in, ways_to_answer
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Id = Annotated[str, typer.Argument(help="The approval's id.")]
@@ -66,12 +67,12 @@ def request(
     """Ask for an approval."""
     if str(file) == str(payload) == "-":
         fail("Standard input cannot be both the body and the payload.", MISUSED)
-    body = _object(file) if file is not None else {}
+    body = object_in(file) if file is not None else {}
     given = {
         "type": type_,
         "title": title,
         "approvers": approver or None,
-        "payload": _object(payload) if payload is not None else None,
+        "payload": object_in(payload) if payload is not None else None,
         "reason": reason,
         "urgency": urgency,
         "expires_in": expires_in,
@@ -97,7 +98,7 @@ def wait(approval_id: Id, *, timeout: Timeout = 300, as_json: Json = False) -> N
     """Wait for the outcome.
 
     Ends with 0 approved, 10 rejected, 11 withdrawn or superseded, 12 expired, 13 when the time
-    is over and nobody has decided.
+    is over and nobody has decided. Says what an approver asks back meanwhile, and waits on.
     """
     _end(_waited_for(approval_id, timeout), as_json=as_json)
 
@@ -108,11 +109,28 @@ def path_of(approval_id: str, verb: str = "") -> str:
 
 
 def tell(approval: dict[str, Any], *, as_json: bool) -> None:
-    """Print an approval: one line for people, all of it for scripts."""
+    """Print an approval: one line for people, and how far it is; all of it for scripts."""
     if as_json:
         print_json(approval)
-    else:
-        out.print(f"{approval['id']}  {approval['status']}  {plain(approval['title'])}")
+        return
+    out.print(f"{approval['id']}  {approval['status']}  {plain(approval['title'])}")
+    if approval["status"] == "pending" and progress_in(approval):
+        out.print(plain(progress_in(approval)))
+
+
+def object_in(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file, `-` is standard input; ends where there is none."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file} cannot be read: {error}", MISUSED)
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        fail(f"{file} is not JSON: {error}", MISUSED)
+    if not isinstance(found, dict):
+        fail(f"{file} holds no JSON object.", MISUSED)
+    return found
 
 
 def _end(approval: dict[str, Any], *, as_json: bool) -> None:
@@ -121,12 +139,13 @@ def _end(approval: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _waited_for(approval_id: str, timeout: int) -> dict[str, Any]:
-    """Return an approval when it is final or the time is over.
+    """Return an approval when it is final or the time is over; says what is asked back meanwhile.
 
     Ends when Placet cannot be reached at first; once it was, it may be away until then.
     """
     until = time.monotonic() + timeout
     reached, hasty = False, 0
+    said: set[str] = set()
     while True:
         left = until - time.monotonic()
         step = max(0, min(POLL_S, round(left)))
@@ -135,6 +154,7 @@ def _waited_for(approval_id: str, timeout: int) -> dict[str, Any]:
             path = path_of(approval_id, "/wait")
             params = {"timeout": step}
             approval: dict[str, Any] = attempt("GET", path, params=params, timeout=step + GRACE_S)
+            _say_question(approval, said)
             if approval["status"] in EXIT_OF or time.monotonic() >= until:
                 return approval
             reached = True
@@ -150,18 +170,15 @@ def _waited_for(approval_id: str, timeout: int) -> dict[str, Any]:
             time.sleep(max(0.0, min(pause, until - time.monotonic())))
 
 
-def _object(file: Path) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file} cannot be read: {error}", MISUSED)
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        fail(f"{file} is not JSON: {error}", MISUSED)
-    if not isinstance(found, dict):
-        fail(f"{file} holds no JSON object.", MISUSED)
-    return found
+def _say_question(approval: dict[str, Any], said: set[str]) -> None:
+    """Say what an approver asks back, each question once, beside what scripts read."""
+    asked = approval.get("asked_back")
+    if not asked or asked["question_id"] in said:
+        return
+    said.add(asked["question_id"])
+    err.print(plain(question_in(approval)), soft_wrap=True)
+    for line in ways_to_answer(approval):
+        err.print(line, soft_wrap=True)
 
 
 def _link(text: str) -> dict[str, str]:

@@ -38,13 +38,22 @@ def call(
     path: str,
     *,
     json: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT_S,
 ) -> Any:
     """Return the answer's JSON, or end with what the problem document says."""
     try:
-        return attempt(method, path, json=json, params=params, headers=headers, timeout=timeout)
+        return attempt(
+            method,
+            path,
+            json=json,
+            content=content,
+            params=params,
+            headers=headers,
+            timeout=timeout,
+        )
     except Failed as error:
         return fail(str(error), error.code)
 
@@ -54,6 +63,7 @@ def attempt(
     path: str,
     *,
     json: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT_S,
@@ -67,6 +77,7 @@ def attempt(
             method,
             f"{url}{path}",
             json=json,
+            content=content,
             params={name: value for name, value in (params or {}).items() if value is not None},
             headers={**authorization(), **(headers or {})},
             timeout=timeout,

@@ -2,7 +2,20 @@
 
 import typer
 
-from services.cli import approvals, asking, keys, mcp, operating, parked, sources, waking, webhooks
+from services.cli import (
+    approvals,
+    asking,
+    keys,
+    lifecycle,
+    mcp,
+    operating,
+    parked,
+    people,
+    policies,
+    sources,
+    waking,
+    webhooks,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,8 +38,17 @@ app.command()(approvals.show)
 app.command()(asking.request)
 app.command()(approvals.approve)
 app.command()(approvals.deny)
+app.command("ask-back")(lifecycle.ask_back)
+app.command()(lifecycle.answer)
+app.command()(lifecycle.revise)
+app.command()(lifecycle.reassign)
+app.command()(lifecycle.remind)
 app.command()(asking.wait)
 app.command()(waking.wake)
+app.add_typer(policies.app, name="policy")
+app.command()(people.delegate)
+app.add_typer(people.delegations, name="delegations")
+app.add_typer(people.app, name="people")
 app.add_typer(parked.app, name="parked")
 app.add_typer(sources.app, name="source")
 app.add_typer(keys.app, name="key")

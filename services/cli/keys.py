@@ -36,6 +36,8 @@ def create(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Make a key and print it: the only time that it can be seen."""
+    from services.web.keys import DECIDING
+
     known: list[Scope] = [one for one in SCOPES if one in scope]
     unknown = set(scope) - set(SCOPES)
     if unknown:
@@ -45,8 +47,9 @@ def create(
     except NotAnAddress as error:
         fail(str(error), MISUSED)
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    if agent and not {"approvals:decide", "admin"}.isdisjoint(known):
-        fail("An agent's key never decides: leave out approvals:decide and admin.", MISUSED)
+    if agent and not DECIDING.isdisjoint(known):
+        names = ", ".join(sorted(DECIDING))
+        fail(f"An agent's key never decides: leave out {names}.", MISUSED)
     settings = read_settings_or_fail()
     key = run(_create(settings, workspace, address, name, known, expires_at, agent=agent))
     if as_json:

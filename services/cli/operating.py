@@ -95,7 +95,7 @@ def rebuild() -> None:
     from projections.rebuild import rebuild as rebuild_read_models
 
     settings = read_settings_or_fail()
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("events", total=None)
         read = run_async(
             rebuild_read_models(
@@ -111,7 +111,7 @@ def verify(
 ) -> None:
     """Compute the log's hash chain again, and say whether anything was altered or removed."""
     settings = read_settings_or_fail()
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("events", total=None)
         seq, head, broken = run_async(
             _verify(
@@ -159,7 +159,8 @@ async def _read_settings() -> Settings:
     return read_settings(os.environ)
 
 
-def _progress() -> "Progress":
+def progress_bar() -> "Progress":
+    """Return the bar that long work shows, on standard error."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

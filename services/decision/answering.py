@@ -17,13 +17,15 @@ from events.approval import (
     WriteBackFailed,
 )
 from events.commands import AcknowledgeApproval, CommentOnApproval, SubmitDecision, WithdrawApproval
-from events.decider import Refused, is_final
+from events.decider import Refused
 from events.handling import Handled, Order, handle
+from events.state import Deciding
 from events.store import EventStore
 from projections.approval_view import ApprovalView, view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import check_payload, digest_of
+from services.directory import Directories, Directory, FixedDirectories
 from services.web.problems import Problem
 
 WAIT_FOR_SOURCE_S = 3.0
@@ -74,22 +76,28 @@ class Answering:
         write_backs: WriteBacks,
         clock: Callable[[], datetime],
         types: ApprovalTypes | None = None,
+        directories: Directories | None = None,
     ) -> None:
         self._store = store
         self._write_backs = write_backs
         self._clock = clock
         self._types = types or ApprovalTypes()
+        self._directories = directories or FixedDirectories()
         self._carrying: set[asyncio.Task[None]] = set()
 
     async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
-        """Submit an answer and return the approval after it: final, or `deciding`.
+        """Submit an answer and return the approval after it: final, `deciding`, or `pending`.
 
-        The answer is durable when this returns. For a mirrored record the source is told at once
-        and waited for a few seconds; it goes on being told after that. Raises `Refused` also
-        when the source shows within that time that the answer is not true any more, and `Problem`
-        for an edited payload that does not fit its type (422), or an answer through an assistant
-        that the type does not allow (403).
+        Pending is what others have to answer as well. The answer is durable when this returns.
+        For a mirrored record the source is told at once and waited for a few seconds; it goes on
+        being told after that. Raises `Refused` also when the source shows within that time that
+        the answer is not true any more, and `Problem` for an edited payload that does not fit its
+        type (422), an answer through an assistant that the type does not allow (403), or one of
+        somebody who is not active any more (403).
         """
+        now = self._clock()
+        directory = self._directories.of(workspace)
+        refuse_inactive(directory, answer.by.email)
         command = SubmitDecision(
             outcome=answer.outcome,
             by=answer.by,
@@ -98,10 +106,11 @@ class Answering:
             via=answer.via,
             revision=answer.revision,
             edited=await self._edited(workspace, approval_id, answer),
-            now=self._clock(),
+            stands_in_for=directory.stands_in_for(answer.by.email, now),
+            now=now,
         )
         handled = await self._handle(workspace, approval_id, command)
-        if is_final(handled.state):
+        if not isinstance(handled.state, Deciding):
             return view_of(workspace, approval_id, handled.facts)
         carrying = asyncio.create_task(self._write_backs.carry_out(workspace, approval_id))
         self._carrying.add(carrying)
@@ -158,9 +167,25 @@ class Answering:
         handled = await self._handle(workspace, approval_id, command)
         return view_of(workspace, approval_id, handled.facts)
 
-    async def acknowledge(self, workspace: str, approval_id: str, *, by: Person) -> ApprovalView:
-        """Note that whoever waited has heard the outcome, and return the approval after it."""
-        command = AcknowledgeApproval(by=by, now=self._clock())
+    async def acknowledge(
+        self,
+        workspace: str,
+        approval_id: str,
+        *,
+        by: Person,
+        as_admin: bool = False,
+        effective: Json | None = None,
+    ) -> ApprovalView:
+        """Note that whoever waited has heard the outcome, and return the approval after it.
+
+        `effective` is the payload that took effect, if they tell; raises `Invalid` (422) for one
+        that cannot be kept.
+        """
+        told = None
+        if effective is not None:
+            digest = digest_of(effective, "effective_payload")
+            told = Edited(payload=effective, payload_digest=digest)
+        command = AcknowledgeApproval(by=by, as_admin=as_admin, effective=told, now=self._clock())
         handled = await self._handle(workspace, approval_id, command)
         return view_of(workspace, approval_id, handled.facts)
 
@@ -186,6 +211,17 @@ class Answering:
             self._store,
             workspace,
             Order(approval_id=approval_id, command=command, command_id=new_command_id()),
+        )
+
+
+def refuse_inactive(directory: Directory, email: str) -> None:
+    """Raise 403 for somebody who is known, and was deactivated: whatever they were asked."""
+    if not directory.is_active(email):
+        raise Problem(
+            403,
+            "not_active",
+            f"{email} is not active any more, and answers nothing. Ask an administrator to "
+            "activate this person again, or to pass the request on to somebody else.",
         )
 
 

@@ -1,5 +1,6 @@
 """The calls that change something: ask, decide, withdraw, comment."""
 
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from events.approval import Json, Person
-from events.decider import Refused
+from events.decider import RefusalCode, Refused
 from projections.approval_view import ApprovalView, encode_view
 from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.asking import MAX_KEY, Asking, fingerprint
@@ -20,7 +21,7 @@ from services.web.calls import Call
 from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
 
-STATUS_OF = {
+STATUS_OF: Mapping[RefusalCode, int] = {
     "not_found": 404,
     "not_an_approver": 403,
     "not_the_requester": 403,
@@ -29,6 +30,13 @@ STATUS_OF = {
     "source_refused": 409,
     "not_final": 409,
     "not_editable": 422,
+    "already_answered": 409,
+    "own_request": 403,
+    "returned": 409,
+    "not_asked_back": 409,
+    "cannot_reassign": 422,
+    "reminded_already": 409,
+    "too_often": 409,
 }
 
 
@@ -54,7 +62,9 @@ class WithdrawBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AcknowledgeBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Nothing more than that the outcome was heard."""
+    """That the outcome was heard; `effective_payload` is what the requester did in the end."""
+
+    effective_payload: dict[str, Json] | None = None
 
 
 class CommentBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,13 +106,13 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
             idempotency_key=key,
             fingerprint=fingerprint(body) if key is not None else "",
         )
-        return _shown(asked.view, status=201 if asked.created else 200)
+        return shown(asked.view, status=201 if asked.created else 200)
 
     @router.post(
         "/approvals/{approval_id}/decision",
         summary="Decide",
         responses={
-            200: shows("Approval", "Final."),
+            200: shows("Approval", "Final; or kept, and `progress` tells who is still missing."),
             202: shows("Approval", "The answer is safe and on its way to the source."),
             **problems(404, 409, 413, 415, 422),
         },
@@ -113,7 +123,7 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         refuse_agents(principal)
         body = read_json(await read_json_body(request), _decisions)
         view = await answer_one(answering, principal, approval_id, body)
-        return _shown(view, status=202 if view.status == "deciding" else 200)
+        return shown(view, status=202 if view.status == "deciding" else 200)
 
     @router.post(
         "/approvals/{approval_id}/withdraw",
@@ -126,17 +136,14 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
     ) -> Response:
         require(principal, "approvals:request")
         body = read_json(await read_json_body(request) or b"{}", _withdrawals)
-        try:
-            view = await answering.withdraw(
-                principal.workspace,
-                _known(approval_id),
-                by=Person(email=principal.email),
-                as_admin=principal.may("admin"),
-                reason=body.reason,
-            )
-        except Refused as refused:
-            raise await _told(answering, principal, approval_id, refused) from refused
-        return _shown(view)
+        change = answering.withdraw(
+            principal.workspace,
+            known(approval_id),
+            by=Person(email=principal.email),
+            as_admin=principal.may("admin"),
+            reason=body.reason,
+        )
+        return shown(await changed(answering, principal, approval_id, change))
 
     @router.post(
         "/approvals/{approval_id}/comments",
@@ -154,18 +161,15 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         require(principal, "approvals:request")
         key = idempotency_key(request)
         body = read_json(await read_json_body(request), _comments)
-        try:
-            view = await answering.comment(
-                principal.workspace,
-                _known(approval_id),
-                by=Person(email=principal.email),
-                text=body.text,
-                comment_id=f"{principal.email} {key}" if key else new_command_id(),
-                by_person=not principal.agent,
-            )
-        except Refused as refused:
-            raise await _told(answering, principal, approval_id, refused) from refused
-        return _shown(view, status=201)
+        change = answering.comment(
+            principal.workspace,
+            known(approval_id),
+            by=Person(email=principal.email),
+            text=body.text,
+            comment_id=f"{principal.email} {key}" if key else new_command_id(),
+            by_person=not principal.agent,
+        )
+        return shown(await changed(answering, principal, approval_id, change), status=201)
 
     @router.post(
         "/approvals/{approval_id}/acknowledge",
@@ -180,14 +184,15 @@ def decision_router(asking: Asking, answering: Answering, authenticate: Authenti
         request: Request, approval_id: str, principal: Principal = caller
     ) -> Response:
         require(principal, "approvals:request")
-        read_json(await read_json_body(request) or b"{}", _acknowledgements)
-        try:
-            view = await answering.acknowledge(
-                principal.workspace, _known(approval_id), by=Person(email=principal.email)
-            )
-        except Refused as refused:
-            raise await _told(answering, principal, approval_id, refused) from refused
-        return _shown(view)
+        body = read_json(await read_json_body(request) or b"{}", _acknowledgements)
+        change = answering.acknowledge(
+            principal.workspace,
+            known(approval_id),
+            by=Person(email=principal.email),
+            as_admin=principal.may("admin"),
+            effective=body.effective_payload,
+        )
+        return shown(await changed(answering, principal, approval_id, change))
 
     return router
 
@@ -214,15 +219,26 @@ async def answer_one(
         revision=body.revision,
         payload=body.payload,
     )
-    return await submit(answering, principal, _known(approval_id), answer)
+    return await submit(answering, principal, known(approval_id), answer)
 
 
 async def submit(
     answering: Answering, principal: Principal, approval_id: str, answer: Answer
 ) -> ApprovalView:
     """Submit an answer in whichever words it came; raises `Problem`, with the approval as it is."""
+    change = answering.decide(principal.workspace, approval_id, answer)
+    return await changed(answering, principal, approval_id, change)
+
+
+async def changed(
+    answering: Answering,
+    principal: Principal,
+    approval_id: str,
+    change: Awaitable[ApprovalView],
+) -> ApprovalView:
+    """Return an approval after a change; a refusal is a `Problem`, with the approval as it is."""
     try:
-        return await answering.decide(principal.workspace, approval_id, answer)
+        return await change
     except Refused as refused:
         raise await _told(answering, principal, approval_id, refused) from refused
 
@@ -248,7 +264,7 @@ def refuse_agents(principal: Principal) -> None:
         )
 
 
-def _known(approval_id: str) -> str:
+def known(approval_id: str) -> str:
     """Return an id that may exist; raises 404 for a text that never was one."""
     if not (approval_id.isascii() and approval_id.isalnum() and len(approval_id) == 27):  # noqa: PLR2004 # a KSUID
         raise Problem(404, "not_found", "There is no such approval.")
@@ -263,7 +279,8 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _shown(view: ApprovalView, status: int = 200) -> Response:
+def shown(view: ApprovalView, status: int = 200) -> Response:
+    """Return an approval as the answer."""
     return Response(encode_view(view), status_code=status, media_type="application/json")
 
 

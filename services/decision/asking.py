@@ -24,6 +24,8 @@ from projections.approval_view import ApprovalView, view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_approval_id, new_command_id
 from services.decision.request_body import ApprovalBody, AskedBy, ask_command
+from services.directory import Directories, FixedDirectories
+from services.policies import Policies
 from services.web.problems import Problem
 
 MAX_KEY = 255
@@ -47,10 +49,14 @@ class Asking:
         store: EventStore,
         clock: Callable[[], datetime],
         types: ApprovalTypes | None = None,
+        directories: Directories | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._types = types or ApprovalTypes()
+        self._directories = directories or FixedDirectories()
+        self._policies = policies or Policies()
 
     async def ask(
         self,
@@ -79,6 +85,8 @@ class Asking:
             asked_by=asked_by,
             now=self._clock(),
             types=self._types.within(workspace),
+            directory=self._directories.of(workspace),
+            policies=self._policies.within(workspace),
         )
 
     async def keep(
@@ -94,6 +102,21 @@ class Asking:
             if before is None:
                 raise
             return before
+
+    async def claims_of_revised(
+        self, workspace: str, approval_id: str, about: Subject
+    ) -> tuple[Claim, ...]:
+        """Return the claim by which an approval keeps its subject under what it holds now.
+
+        None where it has no subject, or another took its place.
+        """
+        if about.subject is None:
+            return ()
+        key = _subject_key(about)
+        latest = (await self._store.claimed(workspace, "subject", [key])).get(key)
+        if latest is None or latest.approval_id != approval_id:
+            return ()
+        return (_subject_claim(about, key, latest.round + 1),)
 
     async def _keep_about(
         self, workspace: str, command: RequestApproval, claim: Claim | None, *, revised: bool

@@ -29,7 +29,9 @@ from services.decision.asking import Asking, fingerprint, idempotency_claim
 from services.decision.checking import checked
 from services.decision.checking import workspace as workspace_named
 from services.decision.identifiers import new_approval_id, new_command_id
-from services.decision.request_body import EXPIRES_AFTER, AskedBy, approval_decoder
+from services.decision.request_body import AskedBy, approval_decoder
+from services.directory import Directories, Directory, FixedDirectories
+from services.policies import EXPIRES_AFTER, Facts, Policies
 from services.settings import DEFAULT_WORKSPACE
 from services.web.bodies import MAX_BODY, check_depth, read_json
 from services.web.problems import Problem
@@ -62,11 +64,15 @@ class Intake:
         clock: Callable[[], datetime],
         asking: Asking | None = None,
         expires_after: timedelta = EXPIRES_AFTER,
+        directories: Directories | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._asking = asking or Asking(store, clock)
         self._expires_after = expires_after
+        self._directories = directories or FixedDirectories()
+        self._policies = policies or Policies()
 
     async def observed(self, batch: Sequence[Delivered]) -> Sequence[Rejected]:
         """Handle messages of `approval.observed`."""
@@ -77,7 +83,8 @@ class Intake:
                 value = message.value or b""
                 check_depth(value)
                 observation = checked(decode_observation(value))
-                self._command(observation, round_=1)
+                if observation.content is not None:
+                    payload_digest(observation.content.payload)
             except (Unreadable, NotCanonical, Problem) as error:
                 rejected.append(Rejected(message, str(error)))
             else:
@@ -168,7 +175,14 @@ class Intake:
 
     def _command(self, observation: Observation, round_: int) -> ObservePending | ObserveSettled:
         now = self._clock()
-        ask = ask_of(observation, round_=round_, now=now, expires_after=self._expires_after)
+        ask = ask_of(
+            observation,
+            round_=round_,
+            now=now,
+            expires_after=self._expires_after,
+            directory=self._directories.of(observation.workspace),
+            policies=self._policies.within(observation.workspace),
+        )
         if ask is not None:
             return ObservePending(ask=ask, read_at=observation.read_at)
         return settled_of(observation, now)
@@ -246,7 +260,13 @@ class Intake:
 
 
 def ask_of(
-    observation: Observation, *, round_: int, now: datetime, expires_after: timedelta
+    observation: Observation,
+    *,
+    round_: int,
+    now: datetime,
+    expires_after: timedelta,
+    directory: Directory | None = None,
+    policies: Policies | None = None,
 ) -> RequestApproval | None:
     """Return the ask that a pending record stands for; None for one that is not pending.
 
@@ -255,23 +275,36 @@ def ask_of(
     content = observation.content
     if observation.state != "pending" or content is None:
         return None
-    return RequestApproval(
-        about=Subject(
-            type=content.type,
-            title=content.title,
-            requester=content.requester,
-            revision=observation.revision,
-            round=round_,
-            payload_digest=payload_digest(content.payload),
-            source=observation.record,
-        ),
+    about = Subject(
+        type=content.type,
+        title=content.title,
+        requester=content.requester,
+        revision=observation.revision,
+        round=round_,
+        payload_digest=payload_digest(content.payload),
+        source=observation.record,
+    )
+    facts = Facts(
+        about=about,
         payload=content.payload,
         approvers=content.approvers,
         reason=content.reason,
         urgency=content.urgency,
+    )
+    choice = (policies or Policies()).choose(facts, directory or Directory(), now)
+    return RequestApproval(
+        about=about,
+        payload=content.payload,
+        # Whom the record names: who else is asked may change without the record having changed.
+        approvers=content.approvers,
+        reason=content.reason,
+        urgency=content.urgency,
         metadata={},
-        expires_at=now + expires_after,
+        expires_at=choice.ends(None, now + expires_after),
         now=now,
+        on_timeout=choice.on_timeout or "expire",
+        policy=choice.policy,
+        automatic=choice.automatic,
     )
 
 

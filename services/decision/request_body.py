@@ -1,7 +1,7 @@
 """The body of an ask, and the command that it stands for under the approval types."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -11,11 +11,12 @@ from events.approval import Json, Link, Person, Subject, Urgency
 from events.commands import RequestApproval
 from events.digest import NotCanonical, payload_digest
 from services.approval_types import ApprovalType, ApprovalTypes
+from services.directory import Directory
+from services.policies import EXPIRES_AFTER, Facts, NobodyToAsk, Policies, found
 from services.web.bodies import plain
 from services.web.emails import NotAnAddress, email
 from services.web.problems import Invalid, Problem
 
-EXPIRES_AFTER = timedelta(days=30)
 LONGEST = timedelta(days=366)
 MAX_APPROVERS = 50
 FIRST_REVISION = "1"
@@ -86,31 +87,38 @@ class AskedBy:
 
 
 def ask_command(
-    body: ApprovalBody, *, asked_by: AskedBy, now: datetime, types: ApprovalTypes
+    body: ApprovalBody,
+    *,
+    asked_by: AskedBy,
+    now: datetime,
+    types: ApprovalTypes,
+    directory: Directory | None = None,
+    policies: Policies | None = None,
 ) -> RequestApproval:
-    """Return the command that a body stands for under the types of its workspace.
+    """Return the command that a body stands for under the types and policies of its workspace.
 
-    Raises `Invalid` (422) naming the field by a JSON pointer, and `Problem` (403) for somebody
-    who may not ask for this type, saying who may.
+    Raises `Invalid` (422) naming the field by a JSON pointer, also where nobody could decide it,
+    and `Problem` (403) for somebody who may not ask for this type, saying who may.
     """
+    directory, policies = directory or Directory(), policies or Policies()
     kind = types.find(body.type)
     if kind is None and types.strict:
         known = ", ".join(one.name for one in types.listed()) or "none"
         raise Invalid(f"type: {body.type} is not known here; known are {known}.", pointer="/type")
     requester = _requester(body, asked_by)
     if kind is not None:
-        _may_ask(kind, requester, asked_by, types)
+        _may_ask(kind, requester, asked_by, directory)
         check_payload(kind, body.payload, "payload")
     digest = digest_of(body.payload, "payload")
     for name in ("type", "subject", "revision", "checkpoint_name", "execution_id", "agent_id"):
         value = getattr(body, name)
         if value is not None:
             plain(value, name)
-    return RequestApproval(
+    facts = Facts(
         about=Subject(
             type=body.type,
             title=body.title,
-            requester=types.people.known(requester),
+            requester=directory.known(requester),
             revision=body.revision or FIRST_REVISION,
             round=1,
             payload_digest=digest,
@@ -124,15 +132,30 @@ def ask_command(
             callback_dialect=asked_by.callback_dialect if body.callback_url else None,
         ),
         payload=body.payload,
-        approvers=_approvers(body.approvers, kind, types),
         reason=body.reason,
         urgency=body.urgency,
         metadata=body.metadata,
-        expires_at=_expires_at(body, kind, now),
+    )
+    wanted = _wanted_end(body, now)
+    named = _approvers(body.approvers, kind, types, facts, directory)
+    try:
+        choice = policies.choose(replace(facts, approvers=named), directory, now)
+    except NobodyToAsk as error:
+        raise Invalid(f"approvers: {error}", pointer="/approvers") from error
+    return RequestApproval(
+        about=facts.about,
+        payload=body.payload,
+        approvers=choice.approvers,
+        reason=body.reason,
+        urgency=body.urgency,
+        metadata=body.metadata,
+        expires_at=choice.ends(wanted, now + _general_time(kind)),
         now=now,
         editable=_editable(body, kind),
         supersede_on_comment=body.supersede_on_comment,
-        on_timeout=kind.on_timeout if kind else "expire",
+        on_timeout=choice.on_timeout or (kind.on_timeout if kind else "expire"),
+        policy=choice.policy,
+        automatic=choice.automatic,
     )
 
 
@@ -171,7 +194,7 @@ def _requester(body: ApprovalBody, asked_by: AskedBy) -> Person:
 
 
 def _may_ask(
-    kind: ApprovalType, requester: Person, asked_by: AskedBy, types: ApprovalTypes
+    kind: ApprovalType, requester: Person, asked_by: AskedBy, directory: Directory
 ) -> None:
     if not kind.requesters:
         return
@@ -180,11 +203,11 @@ def _may_ask(
     if asked_by.email is not None and not asked_by.as_admin:
         asking.add(asked_by.email)
     for address in sorted(asking):
-        if not types.people.has_one_of(address, kind.requesters):
+        if not directory.has_one_of(address, kind.requesters):
             who = {
                 person.email: None
                 for role in kind.requesters
-                for person in types.people.with_role(role)
+                for person in directory.with_role(role)
             }
             named = ", ".join(list(who)[:MOST_NAMED])
             raise Problem(
@@ -196,20 +219,20 @@ def _may_ask(
 
 
 def _approvers(
-    given: Sequence[str | PersonBody], kind: ApprovalType | None, types: ApprovalTypes
+    given: Sequence[str | PersonBody],
+    kind: ApprovalType | None,
+    types: ApprovalTypes,
+    facts: Facts,
+    directory: Directory,
 ) -> tuple[Person, ...]:
+    """Return whom an ask names: itself, or else through its type, or through placet.yaml."""
     people: dict[str, Person] = {}
     for place, one in enumerate(given):
-        person = types.people.known(_person(one, f"/approvers/{place}"))
+        person = directory.known(_person(one, f"/approvers/{place}"))
         people.setdefault(person.email, person)
-    approvers = tuple(people.values()) or (kind.approvers if kind else ())
-    approvers = approvers or types.default_approvers
-    if not approvers:
-        raise Invalid(
-            "approvers: name somebody who decides; neither this type nor placet.yaml says who.",
-            pointer="/approvers",
-        )
-    return approvers
+    for specs in (kind.approvers if kind else (), types.default_approvers):
+        people = people or found(specs, facts, directory).people
+    return tuple(people.values())[:MAX_APPROVERS]
 
 
 def _person(given: str | PersonBody, pointer: str) -> Person:
@@ -232,13 +255,18 @@ def _editable(body: ApprovalBody, kind: ApprovalType | None) -> bool:
     return body.editable
 
 
-def _expires_at(body: ApprovalBody, kind: ApprovalType | None, now: datetime) -> datetime:
+def _general_time(kind: ApprovalType | None) -> timedelta:
+    return kind.expires_after if kind and kind.expires_after else EXPIRES_AFTER
+
+
+def _wanted_end(body: ApprovalBody, now: datetime) -> datetime | None:
+    """Return until when the ask itself wants to wait, if it says so."""
     if body.expires_at is not None and body.expires_in is not None:
         raise Invalid("expires_at: send expires_in or expires_at, not both.", pointer="/expires_at")
     if body.expires_in is not None:
         return now + timedelta(seconds=body.expires_in)
     if body.expires_at is None:
-        return now + (kind.expires_after if kind and kind.expires_after else EXPIRES_AFTER)
+        return None
     if body.expires_at.tzinfo is None:
         raise Invalid(
             "expires_at: say the time zone, as in 2026-11-21T12:00:00Z.", pointer="/expires_at"

@@ -24,8 +24,9 @@ from events.observation import Observation
 from events.state import Decided, Deciding, fold
 from events.store import EventStore, Unavailable
 from services.decision.intake import ask_of, settled_of
-from services.decision.request_body import EXPIRES_AFTER
+from services.directory import Directories, FixedDirectories
 from services.effects import Attempt, Effect, Effects
+from services.policies import EXPIRES_AFTER, Policies
 from services.sources import (
     AlreadySettled,
     Answer,
@@ -41,6 +42,8 @@ DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 WINDOW = timedelta(minutes=15)
 """How long a source may stay unreachable before the approver is told that it did."""
 NOTE_ATTEMPTS = 8
+MOST_NAMED = 10
+"""How many of those who decided a work note names."""
 READS = 3
 """How often a record may change between our reading and our writing within one attempt."""
 TOGETHER = 8
@@ -65,12 +68,16 @@ class WriteBacks:
         clock: Callable[[], datetime],
         *,
         window: timedelta = WINDOW,
+        directories: Directories | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self._store = store
         self._effects = effects
         self._sources = sources
         self._clock = clock
         self._window = window
+        self._directories = directories or FixedDirectories()
+        self._policies = policies or Policies()
 
     async def carry_out(self, workspace: str, approval_id: str) -> None:
         """Try once to bring a submitted answer to its end; never raises for a source's fault."""
@@ -234,6 +241,8 @@ class WriteBacks:
                 round_=state.asked.about.round,
                 now=self._clock(),
                 expires_after=EXPIRES_AFTER,
+                directory=self._directories.of(seen.workspace),
+                policies=self._policies.within(seen.workspace),
             )
         except NotCanonical as error:
             return self._failed(state, "refused", str(error))
@@ -262,7 +271,7 @@ class WriteBacks:
         if attempt is None:
             return
         text = (
-            f"{state.outcome.capitalize()} by {state.by.email} through Placet "
+            f"{state.outcome.capitalize()} by {_who(state)} through Placet "
             f"(approval {approval_id}, revision {state.about.revision})."
         )
         try:
@@ -276,6 +285,20 @@ class WriteBacks:
             await self._effects.later(effect, _delay(attempt.number, retry_after), str(error))
         else:
             await self._effects.done(effect)
+
+
+def _who(state: Decided) -> str:
+    """Return everybody whose answers decided it, each once, and for whom they stood in."""
+    names: dict[str, str] = {}
+    for vote in state.votes:
+        if vote.outcome == state.outcome:
+            instead = f" for {vote.seat}" if vote.seat != vote.by.email else ""
+            names.setdefault(vote.by.email, f"{vote.by.email}{instead}")
+    names.setdefault(state.by.email, state.by.email)
+    shown = list(names.values())[:MOST_NAMED]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return " and ".join((", ".join(shown[:-1]), shown[-1])) if len(shown) > 1 else shown[0]
 
 
 def _write_back_of(workspace: str, approval_id: str, version: int) -> Effect:

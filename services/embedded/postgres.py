@@ -23,6 +23,7 @@ USER = "placet"
 _INITDB_TIMEOUT = 120.0
 _CONNECT_TIMEOUT = 10.0
 _STATUS_LINE = 7
+_PORT_LINE = 3
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -74,9 +75,7 @@ class EmbeddedPostgres(LocalServer):
 
     def dsn_of(self, database: str) -> str:
         """Connection string of another database of this server, as superuser."""
-        # Without `sslmode` each connect would first ask for encryption, which loopback lacks.
-        where = f"{HOST}:{self.port}/{database}?sslmode=disable"
-        return f"postgresql://{USER}:{self._password}@{where}"
+        return dsn(database, self._password, self.port)
 
     @property
     def log(self) -> Path:
@@ -199,6 +198,23 @@ class EmbeddedPostgres(LocalServer):
         finally:
             await connection.close(timeout=_CONNECT_TIMEOUT)
         return True
+
+
+def running_dsn(directory: Path) -> str | None:
+    """Return how the server of a directory is reached, if one runs there and we may read it."""
+    try:
+        lines = (directory / "data" / "postmaster.pid").read_text().splitlines()
+        password = (directory / "password").read_text().strip()
+        port, status = int(lines[_PORT_LINE]), lines[_STATUS_LINE].strip()
+    except (OSError, ValueError, IndexError):
+        return None
+    return dsn(USER, password, port) if status == "ready" else None
+
+
+def dsn(database: str, password: str, port: int | None) -> str:
+    """Return the connection string of a database of an embedded server, as its superuser."""
+    # Without `sslmode` each connect would first ask for encryption, which loopback lacks.
+    return f"postgresql://{USER}:{password}@{HOST}:{port}/{database}?sslmode=disable"
 
 
 def _owner(data: Path) -> RunAs | None:

@@ -111,7 +111,7 @@ class Scope:
         about = facts.about
         member = self._directory.find(about.requester.email)
         manager = self._directory.manager_of(about.requester.email)
-        found = {
+        return {
             "payload": facts.payload,
             "type": about.type,
             "source": about.source.name if about.source else None,
@@ -129,7 +129,6 @@ class Scope:
             "metadata": facts.metadata,
             "reason": facts.reason,
         }
-        return {name: value for name, value in found.items() if name not in facts.without}
 
 
 NOTHING = Scope(None, Directory())

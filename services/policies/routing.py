@@ -10,7 +10,7 @@ from events.voting import seat_of
 from services.directory import Directory
 from services.policies.approvers import Spec, found, spec_of
 from services.policies.choosing import NobodyToAsk, applied
-from services.policies.facts import facts_later
+from services.policies.facts import facts_of
 from services.policies.policy import Policy
 from services.policies.seating import any_of, instead_of, seated, with_stand_ins
 
@@ -20,7 +20,7 @@ def rung_seats(state: Pending, directory: Directory, now: datetime) -> tuple[Sea
 
     The rung is the one that the ask was held to from its beginning, whatever the file says now.
     """
-    course, facts = state.asked.course, facts_later(state.asked)
+    course, facts = state.asked.course, facts_of(state.asked)
     if course.rungs >= len(course.policy.ladder):
         return ()
     rung = course.policy.ladder[course.rungs]
@@ -55,7 +55,7 @@ def fallback_for(
     if policy is None or state.asked.on_timeout != "fallback":
         return None
     try:
-        facts = facts_later(state.asked)
+        facts = facts_of(state.asked)
         choice = applied(policy, last_resort, facts, directory, now, taking_over=True)
     except NobodyToAsk:
         return None
@@ -108,7 +108,7 @@ def _from_fallback(
     name = state.asked.course.policy.name
     policy = next((one for one in policies if one.name == name), None)
     for specs in (policy.fallback if policy else (), last_resort):
-        people = found(specs, facts_later(state.asked), directory)
+        people = found(specs, facts_of(state.asked), directory)
         for seat in seated(people, directory, now, barred).seats:
             return seat.person
     return None

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from projections.approval_view import Status, decode_view
 from projections.cursors import BadCursor
+from projections.differences import differences_of
 from projections.queries import MOST, PAGE, Docs, Filters, Queries
 from services.queue.streams import HEARTBEAT_S, LASTS_S, MEDIA_TYPE, Streams
 from services.queue.waits import Waits
@@ -135,6 +136,20 @@ def queue_router(
         require(principal, "approvals:read")
         view = decode_view(await _doc(queries, principal, approval_id))
         return _json(_encoder.encode({"data": view.links}))
+
+    @router.get(
+        "/approvals/{approval_id}/difference",
+        summary="What was proposed, what was approved, and what took effect",
+        responses={
+            200: shows("Differences", "Each place where they differ."),
+            **problems(404),
+        },
+        response_class=Response,
+    )
+    async def difference(approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:read")
+        view = decode_view(await _doc(queries, principal, approval_id))
+        return _json(_encoder.encode(differences_of(view)))
 
     @router.get(
         "/approvals/{approval_id}/wait",

@@ -1,4 +1,4 @@
-"""The calls that tell a caller who it is, and which approval types there are."""
+"""The calls that tell a caller who it is, and which approval types and policies there are."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.approval_types import ApprovalType, ApprovalTypes
+from services.directory import Directories, Directory
+from services.policies import Policies, Policy, addresses
 from services.web.answers import json_answer, lists, shows
 from services.web.app import Authenticate, problems, require
 from services.web.calls import Call
@@ -30,7 +32,8 @@ class TypeView(msgspec.Struct):
     """An approval type as callers see it; `expires_in` is in seconds, null for the general time.
 
     `requesters` are the roles that may ask, none of them meaning anybody; `approvers` are the
-    addresses that are asked when an ask names nobody.
+    addresses that are asked when an ask names nobody, or how the file names them where that
+    depends on the ask.
     """
 
     name: str
@@ -45,8 +48,50 @@ class TypeView(msgspec.Struct):
     decide_over_mcp: bool
 
 
-def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRouter:
-    """Return the routes about the caller and about approval types."""
+class AppliesToView(msgspec.Struct):
+    """Which asks a policy is for: all that is given must hold."""
+
+    types: list[str]
+    sources: list[str]
+    when: str | None
+
+
+class PolicyStepView(msgspec.Struct):
+    """One step of a policy: whom it asks, in the words of its file."""
+
+    name: str
+    approvers: list[str]
+    rule: str
+    deny: int
+    when: str | None
+
+
+class PolicyView(msgspec.Struct):
+    """A policy as callers see it; lengths of time are in seconds that its clock counts.
+
+    The first one that applies holds. `takes_over` is the policy that takes over in the end.
+    """
+
+    name: str
+    version: int
+    applies_to: AppliesToView
+    approve_when: str | None
+    reject_when: str | None
+    steps: list[PolicyStepView]
+    fallback: list[str]
+    self_approval: bool
+    expires_in: int | None
+    on_timeout: str | None
+    takes_over: str | None
+
+
+def directory_router(
+    types: ApprovalTypes,
+    policies: Policies,
+    directories: Directories,
+    authenticate: Authenticate,
+) -> APIRouter:
+    """Return the routes about the caller, about approval types and about policies."""
     router = APIRouter(prefix="/v1", tags=["read"], route_class=Call)
     caller = Depends(authenticate)
 
@@ -75,9 +120,9 @@ def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRou
     )
     async def every_type(principal: Principal = caller) -> Response:
         require(principal, "approvals:read")
-        return json_answer(
-            {"data": [_view(one) for one in types.within(principal.workspace).listed()]}
-        )
+        directory = directories.of(principal.workspace)
+        listed = types.within(principal.workspace).listed()
+        return json_answer({"data": [_view(one, directory) for one in listed]})
 
     @router.get(
         "/types/{name}",
@@ -90,19 +135,59 @@ def directory_router(types: ApprovalTypes, authenticate: Authenticate) -> APIRou
         found = types.within(principal.workspace).find(name)
         if found is None:
             raise Problem(404, "not_found", "There is no such approval type: see GET /v1/types.")
-        return json_answer(_view(found))
+        return json_answer(_view(found, directories.of(principal.workspace)))
+
+    @router.get(
+        "/policies",
+        summary="The policies, in the order in which they are tried",
+        responses={200: lists("PolicyView", ASKED_FOR, cursor=None), **problems()},
+        response_class=Response,
+    )
+    async def every_policy(principal: Principal = caller) -> Response:
+        require(principal, "approvals:read")
+        listed = policies.within(principal.workspace).listed()
+        return json_answer({"data": [_policy_view(one) for one in listed]})
 
     return router
 
 
-def _view(one: ApprovalType) -> TypeView:
+def _policy_view(one: Policy) -> PolicyView:
+    return PolicyView(
+        name=one.name,
+        version=one.version,
+        applies_to=AppliesToView(
+            types=list(one.applies_to.types),
+            sources=list(one.applies_to.sources),
+            when=one.applies_to.when.text if one.applies_to.when else None,
+        ),
+        approve_when=one.approve_when.text if one.approve_when else None,
+        reject_when=one.reject_when.text if one.reject_when else None,
+        steps=[
+            PolicyStepView(
+                name=step.name,
+                approvers=[spec.text for spec in step.approvers],
+                rule=step.rule_words,
+                deny=step.deny,
+                when=step.when.text if step.when else None,
+            )
+            for step in one.steps
+        ],
+        fallback=[spec.text for spec in one.fallback],
+        self_approval=one.self_approval,
+        expires_in=int(one.expires_s) if one.expires_s is not None else None,
+        on_timeout=one.on_timeout,
+        takes_over=one.fallback_policy,
+    )
+
+
+def _view(one: ApprovalType, directory: Directory) -> TypeView:
     return TypeView(
         name=one.name,
         version=one.version,
         title=one.title,
         payload_schema=dict(one.payload_schema),
         requesters=list(one.requesters),
-        approvers=[person.email for person in one.approvers],
+        approvers=list(addresses(one.approvers, directory)),
         expires_in=int(one.expires_after.total_seconds()) if one.expires_after else None,
         on_timeout=one.on_timeout,
         editable=one.editable,

@@ -168,7 +168,7 @@ def _model_in(annotation: Any, data: Any) -> type[BaseModel] | None:
             models.append(current)
         elif get_origin(current) is Annotated:
             waiting.append(get_args(current)[0])
-        elif get_origin(current) in {Union, UnionType}:
+        elif get_origin(current) in {Union, UnionType, tuple, list}:
             waiting.extend(get_args(current))
     if len(models) == 1:
         return models[0]

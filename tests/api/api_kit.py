@@ -162,7 +162,7 @@ async def placet_on(dsn: str, config: Config | None = None) -> AsyncIterator[Pla
     )
     async with opened(settings, config or Config()) as parts:
         with patch.object(Parts, "consume", lambda *_: None):
-            for name in ("decision", "queue", "poller", "webhooks"):
+            for name in ("decision", "queue", "poller", "webhooks", "people"):
                 WIRES[name](parts)
         app = make_app(parts.routers)
         describe(app)

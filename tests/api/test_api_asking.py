@@ -48,9 +48,11 @@ async def test_an_ask_is_answered_with_the_whole_approval(agent: httpx2.AsyncCli
     assert answer.status_code == 201
     view = found(answer)
     assert len(view["id"]) == 27
-    assert view["approvers"] == [
-        {"email": ANN, "name": "Ann", "answer": None},
-        {"email": BEN, "name": None, "answer": None},
+    assert [
+        {key: one[key] for key in ("email", "name", "answer", "asked")} for one in view["approvers"]
+    ] == [
+        {"email": ANN, "name": "Ann", "answer": None, "asked": True},
+        {"email": BEN, "name": None, "answer": None, "asked": True},
     ]
     assert view["requester"] == WHOLE["requester"]
     for name in ("type", "title", "payload", "reason", "urgency", "links", "subject", "revision"):

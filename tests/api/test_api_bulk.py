@@ -5,7 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.api_kit import ANN, Office, ask, decide, found, pointers, refused
+from tests.api.api_kit import ANN, BEN, Office, ask, decide, found, pointers, refused
+from tests.api.policy_kit import held, seat, step
 
 NOT_THERE = "0" * 27
 
@@ -69,6 +70,46 @@ async def test_answers_for_the_same_approval_are_given_in_their_order(
     )
     assert [one["status"] for one in results] == [200, 409, 200]
     assert results[2]["approval"]["status"] == "rejected"
+
+
+async def test_votes_are_kept_each_by_itself(
+    office: Office, ann: httpx2.AsyncClient, ben: httpx2.AsyncClient
+) -> None:
+    both = await held(office, step("all", seat(ANN), seat(BEN)))
+    later = await held(office, step("any", seat(BEN)), step("any", seat(ANN)))
+    own = await held(office, step("any", seat(ANN)), requester=ANN)
+    edited = await held(office, step("all", seat(ANN), seat(BEN)), editable=True)
+    results = await decided(
+        ann,
+        {"approval_id": both, "decision": "approve"},
+        {"approval_id": later, "decision": "approve"},
+        {"approval_id": own, "decision": "approve"},
+        {"approval_id": edited, "decision": "approve", "payload": {"amount": 1}},
+        {"approval_id": both, "decision": "approve"},
+    )
+    assert [one["status"] for one in results] == [200, 403, 403, 422, 200]
+    assert [one["problem"] and one["problem"]["code"] for one in results] == [
+        None,
+        "not_an_approver",
+        "own_request",
+        "not_editable",
+        None,
+    ]
+    assert results[0]["approval"]["status"] == "pending"
+    assert "1 of 2" in results[0]["approval"]["progress"]["words"]
+    (last,) = await decided(ben, {"approval_id": both, "decision": "approve"})
+    assert last["approval"]["status"] == "approved"
+
+
+async def test_two_hundred_votes_are_taken_at_once(
+    office: Office, ann: httpx2.AsyncClient, ben: httpx2.AsyncClient
+) -> None:
+    many = [await held(office, step("all", seat(ANN), seat(BEN))) for _ in range(200)]
+    votes = [{"approval_id": one, "decision": "approve"} for one in many]
+    for client, status in ((ann, "pending"), (ben, "approved")):
+        results = await decided(client, *votes)
+        assert [one["status"] for one in results] == [200] * 200
+        assert {one["approval"]["status"] for one in results} == {status}
 
 
 async def test_two_hundred_are_decided_at_once_and_one_more_is_refused(

@@ -54,10 +54,10 @@ class Target:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def target(placet: Placet) -> Target:
-    key = await placet.key(WORKSPACE, ANN, (*AT_WORK, "webhooks:manage"))
+    key = await placet.key(WORKSPACE, ANN, (*AT_WORK, "webhooks:manage", "people:manage"))
     async with placet.client(key) as client:
         approvals = [(await ask(client, approvers=[ANN, BEN]))["id"] for _ in range(3)]
-        await decide(client, approvals[0])
+        await decide(client, approvals[0], approver=BEN)
         webhooks = [await _subscribed(client) for _ in range(3)]
     await placet.shown()
     document = placet.app.openapi()

@@ -9,7 +9,17 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.api.api_kit import ANN, PATIENCE_S, Placet, ask, asked, found, placet_on, refused
+from tests.api.api_kit import (
+    BEN,
+    PATIENCE_S,
+    REQUESTER,
+    Placet,
+    ask,
+    asked,
+    found,
+    placet_on,
+    refused,
+)
 from tests.servers.postgres import TestingPostgres
 from tests.servers.tcp_proxy import TcpProxy
 
@@ -24,12 +34,22 @@ CALLS = [
     ("POST", "/v1/approvals/{id}/decision"),
     ("POST", "/v1/approvals/{id}/withdraw"),
     ("POST", "/v1/approvals/{id}/comments"),
+    ("POST", "/v1/approvals/{id}/reassign"),
+    ("POST", "/v1/approvals/{id}/remind"),
+    ("POST", "/v1/approvals/{id}/questions"),
+    ("POST", "/v1/approvals/{id}/answers"),
+    ("POST", "/v1/approvals/{id}/revise"),
 ]
 BODIES = {
     "approvals": asked(),
     "decision": {"decision": "approve"},
     "withdraw": {},
     "comments": {"text": "?"},
+    "reassign": {"to": BEN},
+    "remind": {},
+    "questions": {"text": "?"},
+    "answers": {"text": "!"},
+    "revise": {"title": "Lunch"},
 }
 
 
@@ -62,7 +82,7 @@ async def behind(postgres: TestingPostgres, migrated: str) -> AsyncIterator[Behi
             through = urlunsplit(parts._replace(netloc=place))
             async with (
                 placet_on(through) as placet,
-                placet.client(await placet.key("here", ANN)) as client,
+                placet.client(await placet.key("here", REQUESTER)) as client,
             ):
                 approval = await ask(client)
                 yield Behind(placet=placet, proxy=proxy, client=client, approval_id=approval["id"])

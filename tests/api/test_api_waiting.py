@@ -254,7 +254,7 @@ async def test_waits_and_streams_end_when_the_server_goes_down(
 ) -> None:
     async with postgres.database(template=migrated) as dsn:
         async with placet_on(dsn) as placet:
-            client = placet.client(await placet.key("here", "ann@example.com"))
+            client = placet.client(await placet.key("here", "agent@example.com"))
             approval = await ask(client)
             path = f"/v1/approvals/{approval['id']}/wait"
             waiting = asyncio.create_task(client.get(path, params={"timeout": 60}))

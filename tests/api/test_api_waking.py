@@ -62,7 +62,7 @@ async def test_an_agents_key_asks_and_never_decides(office: Office) -> None:
     )
     bot = await office.stranger(key)
     assert found(await bot.get("/v1/me"))["agent"] is True
-    approval = await ask(bot, approvers=["bot@example.com"])
+    approval = await ask(bot)
     refused(await decide(bot, approval["id"]), 403, "missing_scope")
 
 

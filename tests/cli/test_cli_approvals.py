@@ -86,6 +86,49 @@ async def test_an_answer_by_somebody_is_kept_with_its_reason(
     assert "already" in late.err
 
 
+async def test_a_question_is_asked_shown_and_answered(running: Placet, command: Command) -> None:
+    approval_id, ann = await asked(running)
+    asks = await command("ask-back", approval_id, "Why [red]now[/red]?", "--as", ann)
+    assert (asks.code, asks.err) == (0, "")
+    said = await command("show", approval_id)
+    assert f"{ann} asks: Why [red]now[/red]?" in said.out
+    assert "The clock stands still" in said.out
+    wait = await command("wait", approval_id, "--timeout", "1")
+    assert wait.code == 13
+    assert "Why [red]now[/red]?" in wait.err
+    answer = await command("answer", approval_id, "The leak")
+    assert answer.code == 0
+    assert f"Answered. It waits for {ann}." in answer.out
+    late = await command("answer", approval_id, "The leak")
+    assert late.code == 5
+
+
+async def test_what_was_returned_is_changed_and_passed_on(
+    running: Placet, command: Command
+) -> None:
+    approval_id, ann = await asked(running)
+    returned = await command("ask-back", approval_id, "1.3 please", "--changes", "--as", ann)
+    assert returned.code == 0
+    early = await command("approve", approval_id, "--approver", ann)
+    assert early.code == 5
+    revised = await command("revise", approval_id, "--payload", "-", given='{"version": "1.3"}')
+    assert (revised.code, revised.err) == (0, "")
+    assert "This is revision 2 now." in revised.out
+    ben = f"ben.{secrets.token_hex(4)}@example.com"
+    passed = await command("reassign", approval_id, "--to", ben, "--person", ann)
+    assert f"Passed on. It waits for {ben}." in passed.out
+    reminded = await command("remind", approval_id)
+    assert reminded.code == 0
+    assert (await command("remind", approval_id)).code == 5
+    approved = await command("approve", approval_id, "--approver", ben, "--json")
+    assert (approved.json["status"], approved.json["payload"]) == ("approved", {"version": "1.3"})
+
+
+async def test_a_placet_without_policies_lists_none(command: Command) -> None:
+    said = await command("policy", "list")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "0 policies.")
+
+
 async def test_an_answer_to_another_revision_is_refused(running: Placet, command: Command) -> None:
     approval_id, ann = await asked(running, revision="r2")
     stale = await command("approve", approval_id, "--approver", ann, "--revision", "r1")

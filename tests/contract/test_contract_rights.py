@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -21,7 +22,13 @@ EVERYBODYS = {
     "webhook_reconciled",
 }
 """Tables of the installation itself, which hold nothing of any workspace."""
-IN_A_CHECK = {"shown": "open", "kind": "hire"}
+IN_A_CHECK: dict[str, Any] = {
+    "shown": "open",
+    "kind": "hire",
+    "origin": "csv",
+    "delegate": "y",
+    "ends": datetime.max.replace(tzinfo=UTC),
+}
 """Values for columns whose check takes only a few."""
 BY_TYPE: dict[str, Any] = {
     "text": "x",
@@ -92,8 +99,8 @@ async def owner(shared_dsn: str) -> AsyncIterator[Owner]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def filling(dsn: str) -> AsyncIterator[Owner]:
-    """The owner of the test's own database, for filling its tables."""
-    connection = await asyncpg.connect(dsn)
+    """The owner of the test's own database, for filling its tables, each without the others."""
+    connection = await asyncpg.connect(dsn, server_settings={"session_replication_role": "replica"})
     yield connection
     await connection.close()
 

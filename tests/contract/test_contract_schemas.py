@@ -366,6 +366,7 @@ def _examples(name: str) -> Mapping[str, ApprovalEvent]:
         "approval.withdrawn.v1.bare": withdrawn(OWN, "gone", "Gone."),
         "approval.expired.v1": expired(OWN),
         "approval.acknowledged.v1": acknowledged(acknowledge()),
+        "approval.acknowledged.v1.effective": acknowledged(acknowledge(effective=edit())),
         "approval.requested.v1.typed": requested(
             ask(
                 editable=True,

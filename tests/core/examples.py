@@ -345,12 +345,18 @@ def supersede(*, by: Person = RITA, now: datetime = NOW) -> SupersedeApproval:
     return SupersedeApproval(by=by, successor="A-2", revision="2", now=now)
 
 
-def acknowledge(by: Person = RITA, *, now: datetime = NOW) -> AcknowledgeApproval:
-    return AcknowledgeApproval(by=by, now=now)
+def acknowledge(
+    by: Person = RITA,
+    *,
+    as_admin: bool = False,
+    effective: Edited | None = None,
+    now: datetime = NOW,
+) -> AcknowledgeApproval:
+    return AcknowledgeApproval(by=by, as_admin=as_admin, effective=effective, now=now)
 
 
 def acknowledged(one: AcknowledgeApproval) -> ApprovalAcknowledged:
-    return ApprovalAcknowledged(by=one.by, at=one.now)
+    return ApprovalAcknowledged(by=one.by, effective=one.effective, at=one.now)
 
 
 def comment(

@@ -29,6 +29,8 @@ from tests.core.examples import (
     confirm,
     decided,
     edit,
+    fail,
+    failed,
     minutes,
     pending,
     requested,
@@ -286,8 +288,8 @@ def test_who_sits_there_answers_for_themselves_first() -> None:
 
 def test_the_person_overrides_the_stand_in_and_not_the_other_way_round() -> None:
     away = reassigned(is_away(ANN, DORA))
-    story = given(requested(asked(policy(step(*THREE, rule="all", deny=2)))), away)
-    story = said(story, answer("rejected", DORA))
+    two = policy(step(*THREE, rule="count", needed=2, deny=2))
+    story = said(given(requested(asked(two)), away), answer("rejected", DORA))
     story = said(story, answer("approved", ANN))
     assert isinstance(story.state, Pending)
     tallied = story.state.asked.course.tally
@@ -415,8 +417,6 @@ def test_a_record_is_written_back_once_the_last_has_answered() -> None:
 
 def test_what_the_source_did_not_take_waits_for_the_last_answer_again() -> None:
     first = requested(asked(mirrored=True))
-    from tests.core.examples import fail, failed  # noqa: PLC0415
-
     ended = fail(3)
     story = given(first, vote(ANN), submitted(answer(by=BOB))).when(ended)
     again = story.then(failed(answer(by=BOB), ended))

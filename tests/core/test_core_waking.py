@@ -132,3 +132,21 @@ def test_whoever_waited_acknowledges_the_end_once() -> None:
 def test_what_is_not_final_cannot_be_acknowledged() -> None:
     given(OWN).when(acknowledge()).then_refused("not_final")
     given(MIRRORED, submitted(answer())).when(acknowledge()).then_refused("not_final")
+
+
+def test_its_requester_says_what_took_effect_at_once_or_later_and_once() -> None:
+    ended = given(OWN, submitted(answer()), decided(answer(), OWN))
+    told = acknowledge(effective=edit())
+    story = ended.when(acknowledge()).then(acknowledged(acknowledge()))
+    story = story.when(told).then(acknowledged(told))
+    story.when(told).then_nothing()
+    story.when(acknowledge()).then_nothing()
+    story.when(acknowledge(effective=edit({"amount": 1}))).then_refused("already_resolved")
+
+
+def test_nobody_else_says_what_took_effect_and_nothing_does_of_what_was_not_approved() -> None:
+    ended = given(OWN, submitted(answer()), decided(answer(), OWN))
+    ended.when(acknowledge(ANN, effective=edit())).then_refused("not_the_requester")
+    by_admin = acknowledge(EVE, as_admin=True, effective=edit())
+    ended.when(by_admin).then(acknowledged(by_admin))
+    given(OWN, expired(OWN)).when(acknowledge(effective=edit())).then_refused("not_editable")

@@ -212,7 +212,8 @@ async def test_an_agent_does_not_say_that_its_runs_need_nobody(
 async def test_an_agent_decides_nothing(
     here: Office, otto: httpx2.AsyncClient, agent: httpx2.AsyncClient, agent_id: str
 ) -> None:
-    await configure(otto, agent_id, {**CONFIG, "approvers": ["agent@example.com"]})
+    asked = ["agent@example.com", "otto@example.com"]
+    await configure(otto, agent_id, {**CONFIG, "approvers": asked})
     execution = await waiting(agent, agent_id)
     refused(await answered(agent, execution["approval_id"], "approved"), 403, "missing_scope")
     assert (await look(agent, execution))["status"] == "awaiting_approval"

@@ -1,11 +1,25 @@
-"""What the read models must hold of an approval, computed the plain way from its stored JSON."""
+"""What the read models must hold of an approval, computed the plain way from its stored JSON.
+
+Who votes, who is asked and until when is what the core says of the same facts.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from events.envelope import Recorded
+import msgspec
 
+from events.course import vote_of, with_vote
+from events.envelope import Recorded
+from events.state import Asked, Deciding, Pending, State, Unknown, evolve
+from projections.progress import approvers_of, progress_of
+from projections.timers import escalation_due, reminders_due
+
+MOVING = frozenset(
+    f"approval.{what}"
+    for what in ("revised", "reminded", "reassigned", "escalated", "asked_back", "answered_back")
+)
 URGENCIES = {"high": 0, "medium": 1, "low": 2}
 Row = tuple[Any, ...]
 Tables = dict[str, set[Row]]
@@ -52,10 +66,16 @@ def canonical(doc: Any) -> str:
 def _add(tables: Tables, approval_id: str, stream: Sequence[Recorded]) -> None:
     doc: dict[str, Any] = {}
     ever: set[str] = set()
+    state: State = Unknown()
     for recorded in stream:
         body = json.loads(recorded.data)
+        state = evolve(state, recorded.event)
         _change(doc, recorded, body)
-        ever |= {person["email"] for person in body.get("approvers", [])}
+        if isinstance(state, Pending | Deciding):
+            _show(doc, state, body, moved=_moves(recorded.type, body) or doc["course"] is not None)
+        else:
+            _end(doc)
+        ever |= _asked(body)
         tables["approval_history"].add(
             (
                 approval_id,
@@ -78,17 +98,83 @@ def _add(tables: Tables, approval_id: str, stream: Sequence[Recorded]) -> None:
             doc["round"],
             doc["subject"] and doc["subject"].replace("\0", "\N{REPLACEMENT CHARACTER}"),
             first.at,
-            first.expires_at,
+            datetime.fromisoformat(doc["expires_at"]),
             doc["acknowledged_at"] is not None,
         )
     )
     tables["doc"].add((approval_id, canonical(doc)))
     tables["approval_approvers"] |= {(approval_id, email) for email in ever}
-    if doc["status"] == "pending":
-        tables["timers"].add((approval_id, "expire", first.expires_at))
-        tables["pending_queue"] |= {
-            (approval_id, one["email"], URGENCIES[doc["urgency"]]) for one in doc["approvers"]
-        }
+    if isinstance(state, Pending):
+        _wait(tables, approval_id, state.asked, URGENCIES[doc["urgency"]])
+
+
+def _wait(tables: Tables, approval_id: str, asked: Asked, urgency: int) -> None:
+    tables["pending_queue"] |= {(approval_id, person.email, urgency) for person in asked.waits_for}
+    due = {f"remind:{email}": at for email, at in reminders_due(asked.course).items()}
+    escalation = escalation_due(asked.course)
+    if escalation is not None:
+        due["escalate"] = escalation
+    tables["timers"] |= {(approval_id, kind, at) for kind, at in due.items() if at < asked.deadline}
+    tables["timers"].add((approval_id, "expire", asked.deadline))
+
+
+def _moves(kind: str, body: dict[str, Any]) -> bool:
+    """Whether more has happened than that any one of some people was asked."""
+    match kind:
+        case "approval.requested":
+            return body.get("policy") is not None
+        case "approval.decision_submitted":
+            return not body["complete"]
+        case _:
+            return kind in MOVING
+
+
+def _show(
+    doc: dict[str, Any], state: Pending | Deciding, body: dict[str, Any], *, moved: bool
+) -> None:
+    asked = state.asked
+    doc["expires_at"] = _json(asked.expires_at)
+    if moved:
+        course = asked.course
+        counted = course
+        if isinstance(state, Deciding):
+            counted = with_vote(course, vote_of(course, state.answer))
+        doc.update(
+            approvers=_json(approvers_of(course)),
+            course=_json(course),
+            progress=_json(progress_of(counted)) if course.policy.name else None,
+            asked_back=_json(course.asked_back),
+        )
+    if isinstance(state, Deciding):
+        answer = state.answer
+        place = answer.on_behalf_of or answer.by.email
+        for one in doc["approvers"]:
+            one["asked"] = False
+            if place in (one["email"], one["on_behalf_of"]) and one["answer"] is None:
+                one["answer"] = answer.outcome
+                if one["email"] != answer.by.email:
+                    one["answered_by"] = answer.by.email
+
+
+def _end(doc: dict[str, Any]) -> None:
+    doc["asked_back"] = None
+    for one in doc["approvers"]:
+        one["asked"] = False
+
+
+def _asked(body: dict[str, Any]) -> set[str]:
+    """Everybody whom the JSON of a fact asks."""
+    seats = list(body.get("seats", []))
+    for one in (body.get("policy") or {}).get("steps", []):
+        seats += one["seats"]
+    people = [*body.get("approvers", []), *(seat["person"] for seat in seats)]
+    people += [seat["held_by"] for seat in seats if seat.get("held_by")]
+    people += [body["to"]] if "to" in body else []
+    return {person["email"] for person in people}
+
+
+def _json(value: Any) -> Any:
+    return json.loads(msgspec.json.encode(value))
 
 
 def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> None:
@@ -97,19 +183,17 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
         case "approval.requested":
             doc.update(_beginning(recorded, body))
         case "approval.revised":
-            for name in ("title", "revision", "payload_digest", "source"):
+            for name in ("title", "requester", "revision", "payload_digest", "source"):
                 doc[name] = about[name]
             doc["payload"] = body["payload"]
             doc["approvers"] = _unanswered(body)
-        case "approval.decision_submitted":
+            doc["reason"] = body.get("reason") or doc["reason"]
+        case "approval.decision_submitted" if body["complete"]:
             doc["status"] = "deciding"
-            for one in doc["approvers"]:
-                if one["email"] == body["by"]["email"]:
-                    one["answer"] = body["outcome"]
         case "approval.write_back_failed":
             doc["status"] = "pending"
             for one in doc["approvers"]:
-                one["answer"] = None
+                one.update(answer=None, answered_by=None, asked=True)
         case "approval.decided":
             doc.update(
                 status=body["outcome"],
@@ -133,7 +217,11 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
         case "approval.expired":
             doc["status"] = "expired"
         case "approval.acknowledged":
-            doc.update(acknowledged_by=body["by"]["email"], acknowledged_at=body["at"])
+            if doc["acknowledged_at"] is None:
+                doc.update(acknowledged_by=body["by"]["email"], acknowledged_at=body["at"])
+            if body.get("effective"):
+                doc["effective_payload"] = body["effective"]["payload"]
+                doc["effective_payload_digest"] = body["effective"]["payload_digest"]
     if about is not None and recorded.type != "approval.expired":
         doc["verified_at"] = body["at"] if about["source"] else None
     doc["version"] = recorded.version
@@ -172,10 +260,19 @@ def _beginning(recorded: Recorded, body: dict[str, Any]) -> dict[str, Any]:
                 "superseded_by",
                 "acknowledged_by",
                 "acknowledged_at",
+                "effective_payload",
+                "effective_payload_digest",
+                "progress",
+                "asked_back",
+                "course",
             )
         ),
     }
 
 
 def _unanswered(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{**person, "answer": None} for person in body["approvers"]]
+    more = {"answer": None, "step": 1, "groups": [], "asked": True}
+    return [
+        {**person, **more, "on_behalf_of": None, "answered_by": None}
+        for person in body["approvers"]
+    ]

@@ -4,24 +4,29 @@ import asyncio
 import random
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import asyncpg
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from events.approval import ApprovalEvent
+from events.approval import ApprovalEvent, DecisionSubmitted, Person, Reminders, Seat
 from events.envelope import Recorded
 from events.store.database import Database
 from projections.apply import ReadModels
+from projections.queries import Filters
 from services.projector.project import Reconciler
 from tests.core.examples import (
     ANN,
     BOB,
+    DAY,
     EVE,
     MIRRORED,
     OTHER_PAYLOAD,
     OWN,
+    RITA,
     answer,
     ask,
     comment,
@@ -36,9 +41,30 @@ from tests.core.examples import (
     withdrawn,
 )
 from tests.core.making import PATIENT, lives, payloads
+from tests.core.steps import (
+    CARL,
+    DORA,
+    IVAN,
+    answer_back,
+    answered_back,
+    ask_back,
+    asked_back,
+    escalate,
+    escalated,
+    is_away,
+    is_gone,
+    policy,
+    reassign,
+    reassigned,
+    reminded,
+    step,
+    taken_over,
+)
 from tests.projections.conftest import World
 from tests.projections.expected import actual, expected
 
+GINA = Person(email="gina@example.com")
+HUGO = Person(email="hugo@example.com")
 Streams = Mapping[str, Sequence[Recorded]]
 
 
@@ -247,6 +273,119 @@ async def test_the_queue_and_the_timer_come_back_when_an_answer_was_not_taken(
     await world.read_models.apply(stream[2:])
     assert await actual(world.app_db, workspace) == expected({"a": stream})
     assert len((await actual(world.app_db, workspace))["pending_queue"]) == 2
+
+
+def vote(by: Person, *, on_behalf_of: Person | None = None) -> DecisionSubmitted:
+    """One answer of several."""
+    return replace(
+        submitted(answer(by=by)),
+        complete=False,
+        on_behalf_of=on_behalf_of.email if on_behalf_of else None,
+    )
+
+
+async def waits_for(world: World, workspace: str, *facts: ApprovalEvent) -> set[str]:
+    """With whom an approval waits in the end, however its facts were cut into batches."""
+    found = []
+    for name, size in (("whole", len(facts)), ("one-by-one", 1)):
+        stream = await world.keep(workspace, name, *facts)
+        for first in range(0, len(stream), size):
+            await world.read_models.apply(stream[first : first + size])
+        rows = (await actual(world.app_db, workspace))["pending_queue"]
+        found.append({email for approval_id, email, _ in rows if approval_id == name})
+    assert found[0] == found[1]
+    streams = await world.store.read(workspace, ["whole", "one-by-one"])
+    assert await actual(world.app_db, workspace) == expected(streams)
+    return found[0]
+
+
+TWO_STEPS = requested(ask(policy=policy(step(ANN, BOB, rule="all"), step(CARL))))
+QUESTION = asked_back(ask_back())
+STAND_IN = reassigned(is_away(ANN, DORA))
+
+
+@pytest.mark.parametrize(
+    ("facts", "whom"),
+    [
+        ([TWO_STEPS], [ANN, BOB]),
+        ([TWO_STEPS, vote(ANN)], [BOB]),
+        ([TWO_STEPS, vote(ANN), vote(BOB)], [CARL]),
+        ([TWO_STEPS, QUESTION], [RITA]),
+        ([TWO_STEPS, QUESTION, answered_back(answer_back())], [ANN, BOB]),
+        ([TWO_STEPS, QUESTION, vote(ANN)], [BOB]),
+        ([TWO_STEPS, STAND_IN], [DORA, BOB]),
+        ([TWO_STEPS, STAND_IN, vote(DORA, on_behalf_of=ANN)], [BOB]),
+        ([TWO_STEPS, reassigned(reassign(BOB, EVE, by=BOB))], [ANN, EVE]),
+        ([TWO_STEPS, escalated(escalate(EVE), EVE)], [ANN, BOB, EVE]),
+        ([TWO_STEPS, taken_over(policy(step(EVE), name="board"))], [EVE]),
+        ([OWN, reassigned(is_gone(ANN, DORA))], [DORA, BOB]),
+        ([TWO_STEPS, vote(ANN), vote(BOB), submitted(answer(by=CARL))], []),
+    ],
+)
+async def test_the_queue_follows_votes_steps_questions_and_who_is_asked_instead(
+    world: World, workspace: str, facts: list[ApprovalEvent], whom: list[Person]
+) -> None:
+    assert await waits_for(world, workspace, *facts) == {person.email for person in whom}
+
+
+async def test_everybody_who_was_ever_asked_finds_it_in_the_list(
+    world: World, workspace: str
+) -> None:
+    held = policy(step(Seat(person=ANN, held_by=DORA)), step(BOB))
+    board = policy(step(Seat(person=HUGO, held_by=IVAN)), name="board")
+    await world.show(
+        workspace,
+        "a",
+        requested(ask(policy=held, approvers=(CARL,))),
+        reassigned(reassign(ANN, EVE)),
+        escalated(escalate(GINA), Seat(person=GINA)),
+        taken_over(board),
+    )
+    for person in (ANN, BOB, CARL, DORA, EVE, GINA, HUGO, IVAN):
+        found = await world.queries.list(
+            workspace, Filters(approver=person.email), limit=10, cursor=None
+        )
+        assert found.rows == 1, person.email
+
+
+async def test_the_time_that_is_left_follows_the_answer_to_a_question(
+    world: World, workspace: str
+) -> None:
+    back = answered_back(answer_back(left=9 * DAY))
+    for fact in await world.keep(workspace, "a", TWO_STEPS, QUESTION, back):
+        await world.read_models.apply([fact])
+    async with world.app_db.workspace(workspace) as connection:
+        until = await connection.fetchval("SELECT expires_at FROM approval_list")
+    assert until == back.expires_at != TWO_STEPS.expires_at
+
+
+async def timers(world: World, workspace: str) -> dict[str, tuple[datetime, str]]:
+    async with world.worker_db.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT kind, due_at, xmin::text FROM timers WHERE workspace = $1", workspace
+        )
+    return {row["kind"]: (row["due_at"], row["xmin"]) for row in rows}
+
+
+async def test_a_timer_is_set_to_its_next_time_and_left_alone_while_that_stays(
+    world: World, workspace: str
+) -> None:
+    one = policy(step(ANN), reminders=Reminders(after_s=3600, every_s=7200, most=3))
+    await world.show(workspace, "a", requested(ask(policy=one)))
+    first = await timers(world, workspace)
+    assert first["remind:ann@example.com"][0] == minutes(60)
+    more = await world.keep(workspace, "a", commented(comment()), after=1)
+    await world.read_models.apply(more)
+    assert await timers(world, workspace) == first, "not even written again"
+    more = await world.keep(workspace, "a", reminded(ANN, by=None, now=minutes(61)), after=2)
+    await world.read_models.apply(more)
+    second = await timers(world, workspace)
+    assert second["remind:ann@example.com"][0] == minutes(181)
+    assert second["expire"] == first["expire"]
+    answered = vote(ANN)
+    more = await world.keep(workspace, "a", replace(answered, complete=True), after=3)
+    await world.read_models.apply(more)
+    assert await timers(world, workspace) == {}
 
 
 async def test_an_approver_named_twice_stands_in_the_queue_once(

@@ -1,14 +1,20 @@
 """A rebuild ends at the same rows, while writers write and readers read."""
 
 import asyncio
+from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import asyncpg
 import pytest
 
+from events.approval import DecisionSubmitted, Person, Reminders, Rung
 from events.store import Unavailable
 from projections.rebuild import TABLES, RebuildRunning, rebuild
 from tests.core.examples import (
+    ANN,
+    BOB,
+    DAY,
     EVE,
     MIRRORED,
     OTHER_PAYLOAD,
@@ -18,12 +24,42 @@ from tests.core.examples import (
     comment,
     commented,
     decided,
+    minutes,
+    requested,
     revised,
     submitted,
     withdrawn,
 )
+from tests.core.steps import (
+    CARL,
+    DORA,
+    answer_back,
+    answered_back,
+    ask_back,
+    asked_back,
+    escalate,
+    escalated,
+    is_away,
+    policy,
+    reassigned,
+    reminded,
+    step,
+    taken_over,
+)
 from tests.projections.conftest import World
 from tests.projections.expected import actual, expected
+
+CLOCKS: dict[str, Any] = {
+    "reminders": Reminders(after_s=3600, every_s=3600, most=3),
+    "ladder": (Rung(after_s=7200, to=("role:cfo",)),),
+}
+LADDERED = requested(ask(policy=policy(step(ANN), step(BOB, rule="all"), **CLOCKS)))
+
+
+def vote(by: Person) -> DecisionSubmitted:
+    """One answer of several."""
+    return replace(submitted(answer(by=by)), complete=False)
+
 
 LIVES = (
     (OWN,),
@@ -34,6 +70,11 @@ LIVES = (
         revised(ask(mirrored=True, approvers=(EVE,), revision="2", payload=OTHER_PAYLOAD)),
     ),
     (OWN, commented(comment()), withdrawn(OWN, "recalled", "No longer needed.")),
+    (LADDERED, vote(ANN), reassigned(is_away(BOB, DORA, now=minutes(1)))),
+    (LADDERED, escalated(escalate(CARL), CARL), reminded(ANN, by=None, now=minutes(90))),
+    (LADDERED, asked_back(ask_back())),
+    (LADDERED, asked_back(ask_back()), answered_back(answer_back(left=9 * DAY))),
+    (LADDERED, taken_over(policy(step(CARL), name="board"))),
 )
 
 
@@ -92,6 +133,24 @@ async def test_what_is_appended_but_not_yet_projected_is_in_the_new_tables_too(
     await rebuild(world.dsn)
     assert await actual(world.app_db, workspace) == expected({"a": stream})
     assert await world.read_models.apply(stream) == 0, "and the projector has nothing left to do"
+
+
+async def test_whoever_is_at_a_timer_is_left_at_it_by_a_rebuild(
+    world: World, workspace: str
+) -> None:
+    for name in ("taken", "free"):
+        await world.show(workspace, name, LADDERED)
+    async with world.worker_db.connection() as connection:
+        await connection.execute(
+            "UPDATE timers SET leased_until = now() + interval '1 hour'"
+            " WHERE workspace = $1 AND approval_id = 'taken' AND kind = 'expire'",
+            workspace,
+        )
+        leased = "SELECT approval_id, kind, leased_until, due_at FROM timers WHERE workspace = $1"
+        before = set(await connection.fetch(leased, workspace))
+    await rebuild(world.dsn)
+    async with world.worker_db.connection() as connection:
+        assert set(await connection.fetch(leased, workspace)) == before
 
 
 async def test_a_workspace_is_as_closed_after_a_rebuild_as_before(

@@ -32,10 +32,10 @@ def errors(folder: Path, type_file: str = GOOD, placet_yaml: str = PEOPLE) -> li
     return [one.replace(f"{folder}/", "") for one in caught.value.errors]
 
 
-def test_a_type_is_read_with_people_in_the_place_of_roles(tmp_path: Path) -> None:
+def test_a_type_is_read_with_whom_it_names(tmp_path: Path) -> None:
     kind = read(tmp_path).types.find("deletion")
     assert kind is not None
-    assert [person.email for person in kind.approvers] == ["otto@example.com"]
+    assert [one.text for one in kind.approvers] == ["operator"]
     assert (kind.version, kind.on_timeout, kind.requesters) == (3, "reject", ("operator",))
     assert [fault.pointer for fault in kind.faults({})] == ["/table"]
     assert kind.faults({"table": "users"}) == []

@@ -67,7 +67,7 @@ def test_every_error_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     assert "placet.yaml:1: workspace: must be a text" in found
     assert (
         "placet.yaml:2: sourcs is not known here; known are workspace, sources, channels, people, "
-        "types, strict_types, approvers" in found
+        "types, strict_types, policies, approvers" in found
     )
     assert "placet.yaml:8: channels: 'pigeon' is none of inbox, outbox" in found
     assert any(line.startswith("none.yaml: the file cannot be read") for line in found)

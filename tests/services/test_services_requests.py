@@ -17,6 +17,7 @@ from events.store.postgres import PostgresStore
 from services.config import read_config
 from services.decision.asking import Asking
 from services.decision.intake import REUSED, Intake
+from services.directory import FixedDirectories
 from services.web.bodies import MAX_BODY
 from tests.services.service_kit import Clock, delivered, state_of
 
@@ -183,9 +184,10 @@ async def test_what_does_not_fit_its_type_or_comes_from_who_may_not_is_set_aside
         "workspace: acme\ntypes: [deploy.yaml]\n"
         "people: [{email: bot@example.com, roles: [release]}]\n"
     )
-    types = read_config(tmp_path / "placet.yaml", {}).types
+    config = read_config(tmp_path / "placet.yaml", {})
     store = MemoryStore()
-    intake = Intake(store, Clock(), Asking(store, Clock(), types))
+    people = FixedDirectories("acme", config.directory)
+    intake = Intake(store, Clock(), Asking(store, Clock(), config.types, people))
     good, unfit = ask("1"), ask("2", payload={"versoin": "1"})
     stranger = ask("3", requester="eve@example.com")
     rejected = await intake.requests([good, unfit, stranger])

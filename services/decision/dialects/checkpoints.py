@@ -97,7 +97,9 @@ def checkpoints_router(native: Native, authenticate: Authenticate) -> APIRouter:
         "/approvals/{approval_id}/decide",
         summary="Decide",
         responses={
-            200: shows("CheckpointApproval", "Final."),
+            200: shows(
+                "CheckpointApproval", "Final; or kept, and still pending: others answer too."
+            ),
             202: shows("CheckpointApproval", "The answer is safe and on its way to the source."),
             **problems(404, 409, 413, 415, 422),
         },
