@@ -243,9 +243,9 @@ def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> Approv
 
 def _answered(view: ApprovalView, event: DecisionSubmitted) -> None:
     view.status = "deciding"
-    if view.course is not None and view.progress is not None:
-        answered = with_vote(view.course, vote_of(view.course, event))
-        view.progress = progress_of(answered)
+    if view.course is not None:
+        # Shown as counted; the course stays what it was, in case the source does not take it.
+        _show_progress(view, with_vote(view.course, vote_of(view.course, event)))
     place = event.on_behalf_of or event.by.email
     for approver in view.approvers:
         approver.asked = False
@@ -316,6 +316,10 @@ def _move(view: ApprovalView, event: Moving) -> None:
 
 def _show_course(view: ApprovalView, course: Course) -> None:
     view.course = course
+    _show_progress(view, course)
+    view.asked_back = course.asked_back
+
+
+def _show_progress(view: ApprovalView, course: Course) -> None:
     view.approvers = approvers_of(course)
     view.progress = progress_of(course) if course.policy.name else None
-    view.asked_back = course.asked_back

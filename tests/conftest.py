@@ -13,6 +13,8 @@ from events.store.migrate import migrate
 from tests.servers.brokers import Broker, choose_broker
 from tests.servers.postgres import TestingPostgres, database_of, start_postgres
 
+pytest.register_assert_rewrite("tests.specification")
+
 CHROMIUM = "/usr/bin/chromium"
 
 

@@ -17,6 +17,7 @@ from events.commands import SubmitDecision
 from events.course import begin
 from events.state import Decided, Deciding, Pending
 from events.voting import can_be_met, tally
+from projections.approval_view import view_of
 from tests.core.examples import (
     ANN,
     BOB,
@@ -455,3 +456,15 @@ def test_a_policy_with_everything_to_do_at_once_is_pending_until_somebody_answer
     story = given().when(pending(asked(BOTH, mirrored=True)))
     assert len(story.added) == 1
     assert not isinstance(story.added[0], ApprovalDecided)
+
+
+def test_what_is_shown_of_the_end_is_what_was_counted() -> None:
+    quorum = policy(step(*THREE, rule="count", needed=2))
+    story = said(given(requested(asked(quorum))), answer(by=BOB))
+    rejected = view_of("w", "a", said(story, answer("rejected", BOB)).facts)
+    assert [(one.email, one.answer) for one in rejected.approvers][1] == (BOB.email, "rejected")
+    approved = view_of("w", "a", said(story, answer(by=ANN)).facts)
+    assert [one.answer for one in approved.approvers] == ["approved", "approved", None]
+    assert approved.progress is not None
+    assert approved.progress.words == "2 of 2"
+    assert not any(one.asked for one in approved.approvers)

@@ -82,8 +82,9 @@ def _written(
     for one in stream:
         if isinstance(one.event, ApprovalRequested | ApprovalRevised):
             shown = one.event.about.payload_digest
-        if isinstance(one.event, DecisionSubmitted) and one.event.reason == row.reason:
-            return (one.event, shown) if row.reason is not None else (None, None)
+        submitted = one.event if isinstance(one.event, DecisionSubmitted) else None
+        if submitted is not None and submitted.complete and submitted.reason == row.reason:
+            return (submitted, shown) if row.reason is not None else (None, None)
     return None, None
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from events.approval import ApprovalRequested, ApprovalRevised, ApproverNotified
+from events.approval import ApprovalReminded, ApproverNotified, AskedBack
 from events.envelope import Recorded
 from events.state import Final, Pending, State
+from projections.apply import asked_of
 from tests.faults.evidence import Evidence
 from tests.faults.finding import Finding
 from tests.faults.streams import status_of
@@ -38,7 +39,7 @@ def _waiting(evidence: Evidence, states: States) -> Iterator[Finding]:
         (person.email, approval_id)
         for approval_id, state in states.items()
         if isinstance(state, Pending)
-        for person in state.asked.approvers
+        for person in state.asked.waits_for
     }
     known = {row for row in evidence.waiting if row[1] in states or row[1] not in evidence.streams}
     for approver, approval_id in sorted(known - should):
@@ -93,11 +94,12 @@ def _cards(evidence: Evidence, states: States) -> Iterator[Finding]:
 
 
 def _revisions(stream: Sequence[Recorded], approver: str) -> int:
-    """Return how often an approver was to be asked."""
+    """Return how often somebody was to be told: asked, reminded, or asked back."""
     return sum(
-        any(person.email == approver for person in one.event.approvers)
+        any(email == approver for _, email, _ in asked_of([one]))
+        or isinstance(one.event, AskedBack)
+        or (isinstance(one.event, ApprovalReminded) and one.event.approver == approver)
         for one in stream
-        if isinstance(one.event, ApprovalRequested | ApprovalRevised)
     )
 
 
