@@ -7,15 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.approvals import Approver
 from services.cli.asking import Id, Json, object_in, path_of
 from services.cli.client import call
 from services.cli.console import MISUSED, fail, out, plain, print_json
 from services.cli.standing import progress_in
 
-As = Annotated[
-    str | None,
-    typer.Option("--as", help="Act as this approver; needs a key that answers for others."),
-]
 Text = Annotated[str, typer.Argument(help="What to say, in quotes.")]
 Why = Annotated[str | None, typer.Option("--reason", help="Why; kept in the history.")]
 
@@ -27,7 +24,7 @@ def ask_back(
     changes: Annotated[
         bool, typer.Option("--changes", help="Return it: the requester is to change it.")
     ] = False,
-    approver: As = None,
+    approver: Approver = None,
     revision: Annotated[
         str | None, typer.Option(help="The revision that was looked at; refused if it changed.")
     ] = None,
@@ -85,7 +82,7 @@ def reassign(
         str | None, typer.Option(help="Instead of whom; left out: instead of you.")
     ] = None,
     reason: Why = None,
-    approver: As = None,
+    approver: Approver = None,
     as_json: Json = False,
 ) -> None:
     """Pass it on: somebody else is asked instead of you, or of somebody."""

@@ -225,9 +225,10 @@ def _show(found: "Simulation", begin: datetime, limit: int) -> None:
 
 
 def _show_differences(shown: "list[Difference]", total: int) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("request", "asked", "was", "would be", "", title="What would differ")
+    request = Column("request", overflow="fold")
+    table = Table(request, "asked", "was", "would be", "", title="What would differ")
     for one in shown:
         table.add_row(
             f"{one.approval_id}\n{plain(one.title)}",

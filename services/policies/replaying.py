@@ -28,7 +28,8 @@ Status = Literal["approved", "rejected", "withdrawn", "expired", "pending"]
 Kind = Literal["same", "sooner", "later", "other", "waits", "ends"]
 """The same; the same, sooner or later; another outcome; would still wait; would have an end."""
 
-_NO_PERSON = frozenset(("policy", "timeout"))
+POLICY_CHANNEL = "policy"
+_NO_PERSON = frozenset((POLICY_CHANNEL, "timeout"))
 """The channels of decisions that no person took."""
 _AT_ONCE = timedelta(seconds=1)
 
@@ -57,7 +58,7 @@ class Answer:
 class Life:
     """One approval as it really was: what was asked last and when, the answers to that, its end.
 
-    `facts` are what a policy is chosen by.
+    `facts` are what a policy is chosen by; `by_itself` tells that one decided it at once.
     """
 
     first: ApprovalRequested
@@ -65,6 +66,7 @@ class Life:
     asked_at: datetime
     answers: tuple[Answer, ...]
     ending: Ending
+    by_itself: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def life_of(events: Sequence[ApprovalEvent]) -> Life | None:
         return None
     facts, asked_at = facts_of(first), first.at
     answers: list[Answer] = []
-    ending = Ending(status="pending")
+    ending, by_itself = Ending(status="pending"), False
     for event in events:
         match event:
             case ApprovalRevised():
@@ -102,13 +104,21 @@ def life_of(events: Sequence[ApprovalEvent]) -> Life | None:
                 )
                 by = tuple(people) if event.channel not in _NO_PERSON else (event.by.email,)
                 ending = Ending(status=event.outcome, at=event.decided_at, by=by)
+                by_itself = event.channel == POLICY_CHANNEL
             case ApprovalWithdrawn():
                 ending = Ending(status="withdrawn", at=event.at, words=event.reason)
             case ApprovalExpired():
                 ending = Ending(status="expired", at=event.at)
             case _:
                 continue
-    return Life(first=first, facts=facts, asked_at=asked_at, answers=tuple(answers), ending=ending)
+    return Life(
+        first=first,
+        facts=facts,
+        asked_at=asked_at,
+        answers=tuple(answers),
+        ending=ending,
+        by_itself=by_itself,
+    )
 
 
 def imagined(life: Life, rules: Rules) -> Ending:

@@ -170,6 +170,8 @@ def with_changed(policies: Policies, changed: Policy) -> Policies:
 
 
 def _asked(life: Life) -> set[str]:
+    if life.by_itself:
+        return set()
     policy = life.first.policy
     if policy is None:
         return _emails(life.first.approvers)

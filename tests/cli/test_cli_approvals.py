@@ -88,7 +88,7 @@ async def test_an_answer_by_somebody_is_kept_with_its_reason(
 
 async def test_a_question_is_asked_shown_and_answered(running: Placet, command: Command) -> None:
     approval_id, ann = await asked(running)
-    asks = await command("ask-back", approval_id, "Why [red]now[/red]?", "--as", ann)
+    asks = await command("ask-back", approval_id, "Why [red]now[/red]?", "--approver", ann)
     assert (asks.code, asks.err) == (0, "")
     said = await command("show", approval_id)
     assert f"{ann} asks: Why [red]now[/red]?" in said.out
@@ -107,7 +107,7 @@ async def test_what_was_returned_is_changed_and_passed_on(
     running: Placet, command: Command
 ) -> None:
     approval_id, ann = await asked(running)
-    returned = await command("ask-back", approval_id, "1.3 please", "--changes", "--as", ann)
+    returned = await command("ask-back", approval_id, "1.3 please", "--changes", "--approver", ann)
     assert returned.code == 0
     early = await command("approve", approval_id, "--approver", ann)
     assert early.code == 5

@@ -168,7 +168,7 @@ async def test_a_final_approval_waits_for_nobody() -> None:
 @pytest.mark.parametrize(("options", "wants"), [([], "answer"), (["--changes"], "changes")])
 async def test_an_approver_asks_back(options: list[str], wants: str) -> None:
     async with stub(Answer(status=201, body=asked_back(wants))) as server:
-        said = await said_by(server, "ask-back", ID, "Why now?", *options, "--as", ANN)
+        said = await said_by(server, "ask-back", ID, "Why now?", *options, "--approver", ANN)
         assert sent(server) == (
             f"POST {PATH}/questions",
             {"text": "Why now?", "wants": wants, "approver": ANN},

@@ -21,6 +21,8 @@ from tests.faults.told import Telling, Told
 
 CLIENTS = 8
 APPROVERS = ("ann@example.com", "bob@example.com", "carol@example.com")
+BY_TWO = "purchase_by_two"
+"""The type of asks for which a site may have a policy: two of the approvers must agree."""
 REQUESTER = "service@example.com"
 TIMEOUT_S = 5.0
 PATIENCE_S = 25.0
@@ -207,7 +209,7 @@ class Load:
 def body_of(mark: str, random: Random, approvers: Sequence[str] = APPROVERS) -> dict[str, Any]:
     """Return an ask that its mark finds again."""
     return {
-        "type": "purchase",
+        "type": random.choice(["purchase", BY_TWO]),
         "title": f"Purchase {mark}",
         "payload": {"amount": random.randrange(1, 10_000), "currency": "EUR"},
         "approvers": list(approvers),

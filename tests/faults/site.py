@@ -5,6 +5,7 @@ test to test, and each checks all of it: a fault that shows late is still found.
 """
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -14,12 +15,20 @@ from tests.faults.evidence import Evidence
 from tests.faults.finding import Kind
 from tests.faults.ground import Ground
 from tests.faults.history import findings, report
-from tests.faults.load import Load
+from tests.faults.load import APPROVERS, BY_TWO, Load
 from tests.faults.processes import Deployment, Service
 from tests.faults.told import Telling
 from tests.servers.tcp_proxy import TcpProxy
 
 SERVICES = ("decision", "publisher", "projector")
+TWO_OF_THEM = f"""
+name: two-of-them
+version: 1
+applies_to: {{types: [{BY_TWO}]}}
+steps: [{{name: both, approvers: [record.approvers], rule: 2}}]
+fallback: [{APPROVERS[0]}]
+"""
+"""What part of the load is held to: one answer there does not settle it."""
 
 
 class Site:
@@ -44,7 +53,7 @@ class Site:
         dsn = _through(ground.dsn, self.to_postgres.port)
         # A second publisher waits for the first to lose its lead.
         self._services: Deployment = ground.deployment(
-            *SERVICES, "publisher-2", dsn=dsn, kafka=kafka
+            *SERVICES, "publisher-2", dsn=dsn, kafka=kafka, PLACET_CONFIG=_config(ground.folder)
         )
         self._open = AsyncExitStack()
 
@@ -92,6 +101,13 @@ class Site:
     def logs(self) -> str:
         """Return the end of each service's log."""
         return self._services.logs()
+
+
+def _config(folder: Path) -> str:
+    (folder / "two-of-them.yaml").write_text(TWO_OF_THEM, "utf-8")
+    file = folder / "placet.yaml"
+    file.write_text("policies: [two-of-them.yaml]\n", "utf-8")
+    return str(file)
 
 
 def _through(dsn: str, port: int) -> str:

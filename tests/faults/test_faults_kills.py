@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from events.approval import DecisionSubmitted
 from tests.faults.load import Load
 from tests.faults.site import Site
 
@@ -15,6 +16,13 @@ async def test_nothing_is_found_when_nothing_fails(site: Site, seed: int) -> Non
         await load.run()
     evidence = await site.holds()
     assert len(evidence.streams) == 200
+    votes = [
+        one.event
+        for stream in evidence.streams.values()
+        for one in stream
+        if isinstance(one.event, DecisionSubmitted) and not one.event.complete
+    ]
+    assert votes
     assert {row.status for row in evidence.listed} == {
         "pending",
         "approved",

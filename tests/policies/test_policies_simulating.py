@@ -103,6 +103,14 @@ def test_it_tells_who_would_be_asked_more_and_who_less(tmp_path: Path) -> None:
     assert one.result.shifts() == [("ben@example.com", 0, 1), ("ann@example.com", 3, 1)]
 
 
+def test_what_its_policy_decided_at_once_asked_nobody(tmp_path: Path) -> None:
+    one = simulator(tmp_path)
+    ask = asked(20)
+    choice = one._policies.choose(facts_of(ask), OFFICE, ask.now)
+    one.add("A-1", lived(replace(ask, policy=choice.policy, automatic=choice.automatic)))
+    assert (one.result.shifts(), dict(one.result.kinds)) == ([], {"same": 1})
+
+
 def test_what_was_under_the_policy_and_would_not_be_any_more_is_told(tmp_path: Path) -> None:
     before = simulator(tmp_path, SMALL.replace("rule: 2", "rule: any"))
     ask = asked(900)
