@@ -48,7 +48,7 @@ def approval_row(view: ApprovalView) -> Row:
         view.round,
         storable(view.subject) if view.subject is not None else None,
         view.created_at,
-        view.expires_at,
+        view.deadline,
         encode_view(view),
         view.acknowledged_at is not None,
     )

@@ -98,7 +98,9 @@ def _add(tables: Tables, approval_id: str, stream: Sequence[Recorded]) -> None:
             doc["round"],
             doc["subject"] and doc["subject"].replace("\0", "\N{REPLACEMENT CHARACTER}"),
             first.at,
-            datetime.fromisoformat(doc["expires_at"]),
+            state.asked.deadline
+            if isinstance(state, Pending | Deciding)
+            else datetime.fromisoformat(doc["expires_at"]),
             doc["acknowledged_at"] is not None,
         )
     )
