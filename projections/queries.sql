@@ -238,9 +238,13 @@ GROUP BY s.workspace
 ORDER BY s.workspace;
 
 -- name: people
--- Everybody who was ever asked, for a choice of demo person.
+-- Everybody who was ever asked, or is asked back, for a choice of demo person.
 SELECT a.approver, count(q.approval_id) AS waiting
-FROM (SELECT DISTINCT approver FROM approval_approvers WHERE workspace = $1) a
+FROM (
+    SELECT approver FROM approval_approvers WHERE workspace = $1
+    UNION
+    SELECT approver FROM pending_queue WHERE workspace = $1
+) a
 LEFT JOIN pending_queue q ON q.workspace = $1 AND q.approver = a.approver
 GROUP BY a.approver
 ORDER BY waiting DESC, a.approver

@@ -72,10 +72,17 @@ class Asking:
         Raises `Invalid` (422) naming the field, or for a key that came with another body, and
         `Problem` for who may not ask (403) or for a revision that is not new (409).
         """
-        command = self.command(workspace, body, asked_by)
         claim = None
         if idempotency_key is not None:
             claim = idempotency_claim(asked_by.email or "", idempotency_key, fingerprint)
+        try:
+            command = self.command(workspace, body, asked_by)
+        except Problem:
+            # It may have been asked when it could be: under another type, of other people.
+            before = await self._asked_before(workspace, claim)
+            if before is None:
+                raise
+            return before
         return await self.keep(workspace, command, claim, revised=body.revision is not None)
 
     def command(self, workspace: str, body: ApprovalBody, asked_by: AskedBy) -> RequestApproval:

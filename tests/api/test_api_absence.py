@@ -161,3 +161,15 @@ async def test_who_may_not_pass_it_on_is_not_told_who_is_in_a_group(
     approval_id = await held(office, step("any", seat(ANN, "finance")))
     answer = await send(ben, approval_id, "reassign", to=CARL, person=ANN)
     refused(answer, 403, "not_an_approver")
+
+
+async def test_an_ask_that_is_repeated_is_the_same_though_nobody_could_be_asked_any_more(
+    people: Put, agent: httpx2.AsyncClient
+) -> None:
+    body = {"type": "expense", "title": "Oslo", "approvers": [ANN]}
+    first = await agent.post("/v1/approvals", json=body, headers={"Idempotency-Key": "once"})
+    assert first.status_code == 201
+    people(Directory({ANN: Member(email=ANN, active=False)}))
+    again = await agent.post("/v1/approvals", json=body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    refused(await agent.post("/v1/approvals", json=body), 422, "invalid")

@@ -27,6 +27,7 @@ from tests.core.examples import (
     submitted,
     withdrawn,
 )
+from tests.core.steps import ask_back, asked_back
 from tests.projections.conftest import World
 
 
@@ -144,9 +145,11 @@ async def test_people_are_all_who_were_ever_asked_busiest_first(
     await world.show(workspace, "a2", requested(ask(approvers=(ANN, BOB))))
     gone = requested(ask(approvers=(EVE,)))
     await world.show(workspace, "a3", gone, withdrawn(gone, "recalled", "No."))
+    await world.show(workspace, "a4", requested(ask(approvers=(BOB,))), asked_back(ask_back(BOB)))
     assert await world.queries.people(workspace) == [
         (ANN.email, 2),
         (BOB.email, 1),
+        (RITA.email, 1),
         (EVE.email, 0),
     ]
 
