@@ -18,7 +18,8 @@ from events.commands import RequestApproval
 from events.decider import decide
 from events.state import fold
 from events.store.database import Connection
-from projections.approval_view import encode_view, view_of
+from projections.approval_view import encode_view
+from projections.evolving import view_of
 from services.approval_types import ApprovalTypes
 from services.decision.request_body import AskedBy, approval_decoder, ask_command
 

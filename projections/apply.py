@@ -22,7 +22,8 @@ from events.store.database import Connection, Database, storable
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
 from projections.approval_history import actor, summary
-from projections.approval_view import ApprovalView, Gap, decode_view, encode_view, evolve_view
+from projections.approval_view import ApprovalView, decode_view, encode_view
+from projections.evolving import Gap, evolve_view
 from projections.timers import timer_rows
 
 URGENCY = {"high": 0, "medium": 1, "low": 2}

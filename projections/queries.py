@@ -11,8 +11,9 @@ from events.store import EventStore
 from events.store.database import Database
 from events.store.named_sql import statements
 from projections.approval_history import actor, summary
-from projections.approval_view import OPEN, ApprovalView, decode_view, encode_view, evolve_view
+from projections.approval_view import OPEN, ApprovalView, decode_view, encode_view
 from projections.cursors import BadCursor, cursor_of, place_of
+from projections.evolving import evolve_view
 
 PAGE = 50
 MOST = 200

@@ -16,7 +16,8 @@ from events.store.database import UNREACHABLE, Connection
 from events.store.named_sql import statements
 from events.store.postgres import recorded as recorded_row
 from projections.apply import approval_row, asked_of, history_of, queue_rows
-from projections.approval_view import ApprovalView, evolve_view
+from projections.approval_view import ApprovalView
+from projections.evolving import evolve_view
 from projections.timers import timer_rows
 
 TABLES = ("approval_list", "approval_approvers", "pending_queue", "approval_history", "timers")

@@ -21,7 +21,8 @@ from events.decider import Refused
 from events.handling import Handled, Order, handle
 from events.state import Deciding
 from events.store import EventStore
-from projections.approval_view import ApprovalView, view_of
+from projections.approval_view import ApprovalView
+from projections.evolving import view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_command_id
 from services.decision.request_body import check_payload, digest_of

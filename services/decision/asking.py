@@ -20,7 +20,8 @@ from events.store import (
     Unavailable,
     VersionConflict,
 )
-from projections.approval_view import ApprovalView, view_of
+from projections.approval_view import ApprovalView
+from projections.evolving import view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_approval_id, new_command_id
 from services.decision.request_body import ApprovalBody, AskedBy, ask_command

@@ -17,7 +17,8 @@ from events.decider.refusal import refuse_unless_pending
 from events.handling import Order, handle_made
 from events.state import Pending, State
 from events.store import ClaimTaken, EventStore, Unavailable
-from projections.approval_view import ApprovalView, view_of
+from projections.approval_view import ApprovalView
+from projections.evolving import view_of
 from projections.working_hours import add, between
 from services.decision.answering import refuse_inactive
 from services.decision.asking import ROUNDS, Asking

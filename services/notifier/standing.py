@@ -8,7 +8,8 @@ from events.approval import ApprovalReassigned, ApprovalReminded, WriteBackFaile
 from events.course import Reminder
 from events.envelope import Recorded
 from events.state import Deciding, Final, Pending, State, Unknown, fold
-from projections.approval_view import ApprovalView, view_of
+from projections.approval_view import ApprovalView
+from projections.evolving import view_of
 from services.channels.card import Shown
 from services.channels.questions import Question
 from services.notifier.story import Story, story_of

@@ -233,3 +233,11 @@ class PolicyFile(Strict):
     expires_in: Duration | None = None
     on_timeout: Annotated[Timeout | None, _shown(_timeout)] = None
     clock: ClockFile | None = None
+
+    @property
+    def day_s(self) -> float:
+        """How long a day is, in seconds: with a clock, a working day."""
+        if self.clock is None:
+            return DAY_S
+        opens, closes = self.clock.hours
+        return (closes - opens) * 60.0

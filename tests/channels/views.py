@@ -18,7 +18,8 @@ from events.approval import (
     Subject,
     Wanted,
 )
-from projections.approval_view import ApprovalView, view_of
+from projections.approval_view import ApprovalView
+from projections.evolving import view_of
 from projections.progress import Approver
 from services.channels.card import Card, make_card, make_question
 from services.channels.questions import Question

@@ -12,7 +12,7 @@ from events.decider.asking import POLICY
 from events.decider.asking_back import MOST_QUESTIONS
 from events.decider.lapsing import MOST_REMINDERS, NOBODY, REMIND_AT_MOST_EVERY
 from events.state import Asked, Pending, State
-from projections.approval_view import view_of
+from projections.evolving import view_of
 from tests.core.examples import (
     ANN,
     BOB,

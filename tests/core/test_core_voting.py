@@ -17,7 +17,7 @@ from events.commands import SubmitDecision
 from events.course import begin
 from events.state import Decided, Deciding, Pending
 from events.voting import can_be_met, tally
-from projections.approval_view import view_of
+from projections.evolving import view_of
 from tests.core.examples import (
     ANN,
     BOB,

@@ -26,7 +26,8 @@ from events.commands import (
 from events.decider import Refused, decide
 from events.decider.answering import place_of
 from events.state import Decided, Deciding, Expired, Pending, State, Unknown, Withdrawn, fold
-from projections.approval_view import decode_view, encode_view, view_of
+from projections.approval_view import decode_view, encode_view
+from projections.evolving import view_of
 from tests.core.examples import (
     NOW,
     acknowledge,

@@ -33,8 +33,9 @@ from events.digest import payload_digest
 from events.handling import Order, handle
 from events.store.memory import MemoryStore
 from projections.approval_history import actor, summary
-from projections.approval_view import ApprovalView, encode_view, view_of
+from projections.approval_view import ApprovalView, encode_view
 from projections.cursors import BadCursor
+from projections.evolving import view_of
 from projections.queries import Change, Docs, Filters
 from services.approval_types import ApprovalTypes
 from services.channels.outbox import Message, MessagePage

@@ -17,7 +17,7 @@ from events.approval import (
 )
 from events.course import LONGEST_PAUSE
 from events.decider.lapsing import MOST_REMINDERS
-from projections.approval_view import view_of
+from projections.evolving import view_of
 from projections.timers import timer_rows
 from tests.core.examples import (
     ANN,

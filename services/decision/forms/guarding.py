@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from events.decider import Refused
 from events.store import Unavailable, VersionConflict
-from projections.approval_view import ApprovalView, Gap
+from projections.approval_view import ApprovalView
+from projections.evolving import Gap
 from services.decision.api import STATUS_OF
 from services.decision.forms.ports import Answers, Posting, PostingAsSomebody, Shows
 from services.web.problems import Problem, unavailable
