@@ -73,7 +73,7 @@ GUARDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "who comes late is refused": ("events.decider.answering.refuse_late", lambda *_: None),
     "an older revision is refused": ("events.decider.answering.refuse_stale", lambda *_: None),
     "what was left is left": ("events.state.time_over", whatever_was_left),
-    "the page shows what is left": ("projections.approval_view.time_over", whatever_was_left),
+    "the page shows what is left": ("projections.evolving.time_over", whatever_was_left),
     "what is answered goes on": ("events.course._resumed", lambda course, _: course),
 }
 
