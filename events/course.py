@@ -65,7 +65,7 @@ class Course:
     step: int = 0
     votes: tuple[Vote, ...] = ()
     asked_back: AskedBack | None = None
-    questions: frozenset[str] = frozenset()
+    questions: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     reminders: tuple[Reminder, ...] = ()
     rungs: int = 0
@@ -150,7 +150,7 @@ def moved(course: Course, event: Moving) -> Course:
             return _escalated(course, event)
         case AskedBack():
             return replace(
-                course, asked_back=event, questions=course.questions | {event.question_id}
+                course, asked_back=event, questions=(*course.questions, event.question_id)
             )
         case AnsweredBack():
             return _resumed(course, event.at)

@@ -127,7 +127,7 @@ def _waits_for(event: ApprovalRequested) -> str:
     )
     sentences = [f"it waits for {people}."]
     if policy.name:
-        because = f", because {policy.because}" if policy.because else ""
+        because = f", because it {policy.because}" if policy.because else ""
         sentences.append(f"Policy {policy.name}, version {policy.version}{because}.")
     return " ".join((*sentences, *(f"Warning: {warning}" for warning in policy.warnings)))
 

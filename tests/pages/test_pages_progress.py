@@ -170,7 +170,7 @@ async def test_the_page_tells_each_step_with_its_people_and_what_they_answered(
     assert "aria-current" not in money.attributes
     assert "not asked yet" in people_of(money)["Lena Novak"]
     assert "for legal" in people_of(money)["Lena Novak"]
-    assert "Policy access , version 3, because payload.amount > 500 ." in section.text
+    assert "Policy access , version 3, because it applies to payload.amount > 500 ." in section.text
     assert "The group empty has nobody in it." in section.text
     heading = shown.one("header", class_="heading")
     assert heading.one("span", class_="counted").text == "Step 1 of 2, Team: 1 of 2"

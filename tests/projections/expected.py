@@ -142,7 +142,7 @@ def _show(
         if isinstance(state, Deciding):
             counted = with_vote(course, vote_of(course, state.answer))
         doc.update(
-            approvers=_json(approvers_of(course)),
+            approvers=_json(approvers_of(counted)),
             course=_json(course),
             progress=_json(progress_of(counted)) if course.policy.name else None,
             asked_back=_json(course.asked_back),
