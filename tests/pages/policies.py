@@ -14,7 +14,11 @@ EVERYBODY = (ALICE, BOB, LENA, JOHN, MARIA, JANE)
 
 def policy(*steps: Step, name: str = "access", warnings: tuple[str, ...] = ()) -> AppliedPolicy:
     return AppliedPolicy(
-        name=name, version=3, because="applies to payload.amount > 500", steps=steps, warnings=warnings
+        name=name,
+        version=3,
+        because="applies to payload.amount > 500",
+        steps=steps,
+        warnings=warnings,
     )
 
 
