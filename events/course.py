@@ -18,7 +18,7 @@ from events.approval import (
     Seat,
     Step,
 )
-from events.voting import Tally, Vote, answer_for, asked_now, open_seats, seat_of, tally
+from events.voting import Tally, Vote, answers_at, asked_now, open_seats, seat_of, tally
 
 LONGEST_PAUSE = timedelta(days=30)
 """How long the clock stands still at most while the requester is asked something."""
@@ -114,6 +114,11 @@ def any_one_of(people: Sequence[Person]) -> AppliedPolicy:
 def begin(policy: AppliedPolicy | None, people: Sequence[Person], at: datetime) -> Course:
     """Return the course of an ask at its beginning."""
     return Course(policy=policy or any_one_of(people), opened_at=at)
+
+
+def deadline(expires_at: datetime, asked_back: AskedBack | None) -> datetime:
+    """Return when the time is over: while the clock stands still, not before the longest pause."""
+    return expires_at + LONGEST_PAUSE if asked_back is not None else expires_at
 
 
 def time_over(course: Course, expires_at: datetime, event: Moving) -> datetime:
@@ -217,10 +222,11 @@ def _with_seats_of(
 ) -> Step:
     if seat_of(step, event.to.email) is not None:
         return step
+    answers = answers_at(step, number, votes)
     seats = tuple(
         # What was answered stays with who answered it.
-        _reseated(seat, event) if answer_for(step, number, seat, votes) is None else seat
-        for seat in step.seats
+        seat if place in answers else _reseated(seat, event)
+        for place, seat in enumerate(step.seats)
     )
     return replace(step, seats=seats)
 

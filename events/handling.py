@@ -1,6 +1,6 @@
 """The one way to change an approval: read, fold, decide, append; and again on conflict."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from events.approval import ApprovalEvent
@@ -33,8 +33,10 @@ class Order:
     claims: tuple[Claim, ...] = ()
 
 
-Made = Callable[[State, Sequence[ApprovalEvent]], Awaitable[Order]]
-"""Makes an order from the state of an approval and from its facts so far."""
+Made = Callable[[State, Sequence[ApprovalEvent]], Awaitable[Order | None]]
+"""Makes an order from an approval's state and its facts so far; None where nothing is to do."""
+MadeAtOnce = Callable[[State], Order | None]
+"""The same from the state alone, without waiting for anything."""
 
 
 async def handle(store: EventStore, workspace: str, order: Order) -> Handled:
@@ -60,9 +62,9 @@ async def handle_made(store: EventStore, workspace: str, approval_id: str, made:
         before = [recorded.event for recorded in streams[approval_id]]
         state = fold(before)
         order = await made(state, before)
-        added = decide(order.command, state)
-        handled = _handled(order, state, before, added)
-        if not added:
+        added = decide(order.command, state) if order is not None else []
+        handled = _handled(approval_id, state, before, added)
+        if order is None or not added:
             return handled
         try:
             await store.append(workspace, [_append(order, state, added)])
@@ -97,7 +99,10 @@ async def request_batch(
         workspace,
         [_append(order, nothing, facts) for order, facts in zip(orders, added, strict=True)],
     )
-    return [_handled(order, nothing, [], facts) for order, facts in zip(orders, added, strict=True)]
+    return [
+        _handled(order.approval_id, nothing, [], facts)
+        for order, facts in zip(orders, added, strict=True)
+    ]
 
 
 async def request_in_place_of(
@@ -127,7 +132,7 @@ async def request_in_place_of(
             if attempt == TRIES:
                 raise
         else:
-            return _handled(order, nothing, [], added)
+            return _handled(order.approval_id, nothing, [], added)
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -138,15 +143,31 @@ async def handle_batch(
 
     Raises as `handle` does, and then nothing was kept; a caller goes on one by one.
     """
-    streams = await store.read(workspace, [order.approval_id for order in orders])
+
+    def the_same(order: Order) -> MadeAtOnce:
+        return lambda _state: order
+
+    made = {order.approval_id: the_same(order) for order in orders}
+    return await handle_batch_made(store, workspace, made)
+
+
+async def handle_batch_made(
+    store: EventStore, workspace: str, made: Mapping[str, MadeAtOnce]
+) -> dict[str, Handled]:
+    """Carry out, by approval, commands that are made from what they meet, in one transaction.
+
+    Raises as `handle_batch` does.
+    """
+    streams = await store.read(workspace, list(made))
     appends: list[Append] = []
     results: dict[str, Handled] = {}
-    for order in orders:
-        before = [recorded.event for recorded in streams[order.approval_id]]
+    for approval_id, make in made.items():
+        before = [recorded.event for recorded in streams[approval_id]]
         state = fold(before)
-        added = decide(order.command, state)
-        results[order.approval_id] = _handled(order, state, before, added)
-        if added:
+        order = make(state)
+        added = decide(order.command, state) if order is not None else []
+        results[approval_id] = _handled(approval_id, state, before, added)
+        if order is not None and added:
             appends.append(_append(order, state, added))
     if appends:
         await store.append(workspace, appends)
@@ -164,10 +185,10 @@ def _append(order: Order, state: State, added: list[ApprovalEvent]) -> Append:
 
 
 def _handled(
-    order: Order, state: State, before: list[ApprovalEvent], added: list[ApprovalEvent]
+    approval_id: str, state: State, before: list[ApprovalEvent], added: list[ApprovalEvent]
 ) -> Handled:
     return Handled(
-        approval_id=order.approval_id,
+        approval_id=approval_id,
         state=fold(added, state),
         facts=(*before, *added),
         added=tuple(added),

@@ -32,7 +32,7 @@ from events.approval import (
     WithdrawalCause,
     WriteBackFailed,
 )
-from events.course import LONGEST_PAUSE, Course, Moving, begin, moved, time_over, vote_of
+from events.course import Course, Moving, begin, deadline, moved, time_over, vote_of
 from events.voting import Vote
 
 
@@ -64,9 +64,7 @@ class Asked:
     @property
     def deadline(self) -> datetime:
         """When the time is over: while the clock stands still, not before the longest pause."""
-        if self.course.asked_back is None:
-            return self.expires_at
-        return self.expires_at + LONGEST_PAUSE
+        return deadline(self.expires_at, self.course.asked_back)
 
     @property
     def waits_for(self) -> tuple[Person, ...]:

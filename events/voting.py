@@ -38,7 +38,7 @@ def tally(step: Step, number: int, votes: Iterable[Vote]) -> Tally:
     An approval that was given at an earlier step counts for whoever sits here as well; a
     rejection that did not reject there is asked for anew.
     """
-    answers = _answers(step, number, votes)
+    answers = answers_at(step, number, votes)
     approvals = _groups_of_people(
         (answers[place].by.email, seat)
         for place, seat in enumerate(step.seats)
@@ -76,13 +76,13 @@ def tally(step: Step, number: int, votes: Iterable[Vote]) -> Tally:
 
 def open_seats(step: Step, number: int, votes: Iterable[Vote]) -> tuple[Seat, ...]:
     """Return the seats of a step that nobody has answered for."""
-    answers = _answers(step, number, votes)
+    answers = answers_at(step, number, votes)
     return tuple(seat for place, seat in enumerate(step.seats) if place not in answers)
 
 
 def answer_for(step: Step, number: int, seat: Seat, votes: Iterable[Vote]) -> Vote | None:
     """Return the answer that counts for a seat of a step, if there is one."""
-    return _answers(step, number, votes).get(step.seats.index(seat))
+    return answers_at(step, number, votes).get(step.seats.index(seat))
 
 
 def asked_now(step: Step, number: int, votes: Iterable[Vote]) -> tuple[Person, ...]:
@@ -90,7 +90,7 @@ def asked_now(step: Step, number: int, votes: Iterable[Vote]) -> tuple[Person, .
 
     Somebody who holds two seats counts in one; for the other its own person is asked.
     """
-    answers = _answers(step, number, votes)
+    answers = answers_at(step, number, votes)
     answered = {vote.by.email for vote in answers.values()}
     return tuple(
         dict.fromkeys(
@@ -111,7 +111,7 @@ def seat_to_answer(
     own = seat_of(step, email)
     if own is not None and own.person.email == email:
         return own
-    answers = _answers(step, number, votes)
+    answers = answers_at(step, number, votes)
 
     def chosen_first(place: int) -> int:
         if place not in answers:
@@ -144,7 +144,7 @@ def can_be_met(step: Step) -> bool:
     return tally(step, 0, ()).verdict is None
 
 
-def _answers(step: Step, number: int, votes: Iterable[Vote]) -> dict[int, Vote]:
+def answers_at(step: Step, number: int, votes: Iterable[Vote]) -> Mapping[int, Vote]:
     """Return the answer that counts for each seat, by the seat's place.
 
     Everybody's latest answer counts, for one person: in their own seat, or else in the one that

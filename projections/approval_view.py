@@ -16,11 +16,8 @@ from events.approval import (
     Urgency,
     WithdrawalCause,
 )
-from events.course import (
-    LONGEST_PAUSE,
-    Course,
-)
-from projections.progress import Approver, Progress, people_of
+from events.course import Course, deadline
+from projections.progress import Approver, Progress
 
 Status = Literal["pending", "deciding", "approved", "rejected", "withdrawn", "expired"]
 OPEN: frozenset[Status] = frozenset(("pending", "deciding"))
@@ -89,12 +86,12 @@ class ApprovalView(msgspec.Struct, kw_only=True):
             return [self.requester.email]
         if self.course is None:
             return [approver.email for approver in self.approvers]
-        return [person.email for person in people_of(self.course)]
+        return [person.email for person in self.course.asked]
 
     @property
     def deadline(self) -> datetime:
         """When the time is over: while the clock stands still, not before the longest pause."""
-        return self.expires_at + LONGEST_PAUSE if self.asked_back else self.expires_at
+        return deadline(self.expires_at, self.asked_back)
 
 
 _encoder = msgspec.json.Encoder()

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from events.approval import Outcome, Person, Rule, Seat, Step
+from events.approval import Outcome, Rule, Seat, Step
 from events.course import Course
-from events.voting import answer_for
+from events.voting import Tally, Vote, answers_at
 
 MOST_NAMED = 3
 """How many people a sentence names before it only counts them."""
@@ -47,7 +47,7 @@ class Progress(msgspec.Struct, kw_only=True):
 def progress_of(course: Course) -> Progress:
     """Return how far a course has come."""
     step, tally = course.now_at, course.tally
-    missing = _missing(course, step)
+    missing = _missing(course, step, tally)
     words = f"{tally.approved} of {tally.needed}"
     if missing:
         words += f", {' and '.join(missing)} missing"
@@ -69,21 +69,18 @@ def progress_of(course: Course) -> Progress:
 
 def approvers_of(course: Course) -> list[Approver]:
     """Return everybody who sits at some step, with their answers."""
-    asked = set() if course.asked_back else {id(seat) for seat in course.waiting}
-    return [
-        _approver(course, number, step, seat, asked=number == course.step and id(seat) in asked)
-        for number, step in enumerate(course.policy.steps)
-        for seat in step.seats
-    ]
+    found: list[Approver] = []
+    for number, step in enumerate(course.policy.steps):
+        answers = answers_at(step, number, course.votes)
+        waits = number == course.step and course.asked_back is None
+        found.extend(
+            _approver(number, seat, answers.get(place), waits=waits)
+            for place, seat in enumerate(step.seats)
+        )
+    return found
 
 
-def people_of(course: Course) -> list[Person]:
-    """Return whom the course waits for now."""
-    return list(course.asked)
-
-
-def _approver(course: Course, number: int, step: Step, seat: Seat, *, asked: bool) -> Approver:
-    vote = answer_for(step, number, seat, course.votes)
+def _approver(number: int, seat: Seat, vote: Vote | None, *, waits: bool) -> Approver:
     held = seat.held_by is not None
     return Approver(
         email=seat.holder.email,
@@ -91,15 +88,15 @@ def _approver(course: Course, number: int, step: Step, seat: Seat, *, asked: boo
         answer=vote.outcome if vote else None,
         step=number + 1,
         groups=seat.groups,
-        asked=asked,
+        asked=waits and vote is None,
         on_behalf_of=seat.person.email if held else None,
         answered_by=vote.by.email if vote and vote.by.email != seat.holder.email else None,
     )
 
 
-def _missing(course: Course, step: Step) -> tuple[str, ...]:
+def _missing(course: Course, step: Step, tally: Tally) -> tuple[str, ...]:
     if step.rule == "each":
-        return course.tally.missing
+        return tally.missing
     if step.rule != "all" or step.needed == 1:
         return ()
     waiting = course.waiting

@@ -23,7 +23,7 @@ from events.commands import (
     SupersedeApproval,
     WithdrawApproval,
 )
-from events.decider.refusal import Refused, already_withdrawn, not_found, when
+from events.decider.refusal import Refused, not_found, refuse_unless_pending
 from events.state import Decided, Deciding, Expired, Final, Pending, State, Unknown, Withdrawn
 
 POLICY = Person(email="policy@placet.invalid", name="The policy")
@@ -93,50 +93,30 @@ def decided_by(
 
 def withdraw(command: WithdrawApproval, state: State) -> list[ApprovalEvent]:
     """Recall an ask, for its requester or an administrator."""
-    match state:
-        case Unknown():
-            raise not_found()
-        case Pending():
-            about = state.asked.about
-            if about.source is not None:
-                raise Refused(
-                    "not_the_requester",
-                    f"This mirrors a record of {about.source.name}: cancel it there, and it "
-                    "leaves the queue here.",
-                )
-            if not command.as_admin and command.by.email != about.requester.email:
-                raise Refused(
-                    "not_the_requester",
-                    f"Only {about.requester.email}, who asked, can withdraw this.",
-                )
-            return [
-                ApprovalWithdrawn(
-                    about=about,
-                    cause="recalled",
-                    by=command.by.email,
-                    reason=command.reason or f"Recalled by {command.by.email}.",
-                    outcome=None,
-                    at=command.now,
-                )
-            ]
-        case Deciding():
-            raise Refused(
-                "already_resolved",
-                f"{state.answer.by.email} has already {state.answer.outcome} this.",
-            )
-        case Withdrawn():
-            if state.cause == "recalled":
-                return []
-            raise Refused("already_resolved", already_withdrawn(state))
-        case Decided():
-            raise Refused(
-                "already_resolved",
-                f"Already {state.outcome} by {state.by.email} at {when(state.at)}.",
-            )
-        case Expired():
-            raise Refused("already_resolved", f"Already expired at {when(state.at)}.")
-        case _:
-            assert_never(state)
+    if isinstance(state, Withdrawn) and state.cause == "recalled":
+        return []
+    about = refuse_unless_pending(state).asked.about
+    if about.source is not None:
+        raise Refused(
+            "not_the_requester",
+            f"This mirrors a record of {about.source.name}: cancel it there, and it "
+            "leaves the queue here.",
+        )
+    if not command.as_admin and command.by.email != about.requester.email:
+        raise Refused(
+            "not_the_requester",
+            f"Only {about.requester.email}, who asked, can withdraw this.",
+        )
+    return [
+        ApprovalWithdrawn(
+            about=about,
+            cause="recalled",
+            by=command.by.email,
+            reason=command.reason or f"Recalled by {command.by.email}.",
+            outcome=None,
+            at=command.now,
+        )
+    ]
 
 
 def comment(command: CommentOnApproval, state: State) -> list[ApprovalEvent]:

@@ -7,7 +7,7 @@ from typing import assert_never
 from events.approval import ApprovalReassigned, Person, WriteBackFailed
 from events.course import Course
 from projections.approval_view import ApprovalView
-from projections.progress import Approver, people_of
+from projections.progress import Approver
 from services.channels.plain import block, line
 from services.channels.questions import Question
 
@@ -61,7 +61,7 @@ def elsewhere(view: ApprovalView, email: str, passed_on: ApprovalReassigned | No
             f"It waits for an answer of {requester}, whom {_email(question.by.email)} asked: "
             f"{block(question.text, MOST_REASON)}"
         )
-    holders = [person.email for person in people_of(view.course)] if view.course else []
+    holders = [person.email for person in view.course.asked] if view.course else []
     waits_for = f"It waits for {_and(_named(holders))}." if holders else ""
     return f"{_why_not(view, email, passed_on)} {waits_for}".rstrip()
 
@@ -151,7 +151,7 @@ def _whom(view: ApprovalView, email: str) -> str:
     people = (
         [one.email for one in view.approvers]
         if course is None
-        else [one.email for one in people_of(course)]
+        else [one.email for one in course.asked]
     )
     others = _named([one for one in people if one != email])
     if not others:

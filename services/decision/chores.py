@@ -10,10 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from events.handling import Order, handle, handle_batch
-from events.state import Pending, fold
+from events.approval import ApprovalEvent
+from events.handling import Order, handle_batch_made, handle_made
+from events.state import Pending, State
 from events.store import EventStore, Unavailable
 
 TOGETHER = 50
@@ -90,18 +92,21 @@ async def _wave(store: EventStore, workspace: str, wave: dict[int, Chore]) -> di
 async def _together(
     store: EventStore, workspace: str, wave: dict[int, Chore]
 ) -> dict[int, Outcome]:
-    streams = await store.read(workspace, [chore.approval_id for chore in wave.values()])
-    orders: dict[int, Order] = {}
-    for place, chore in wave.items():
-        state = fold(recorded.event for recorded in streams[chore.approval_id])
-        order = chore.order(state) if isinstance(state, Pending) else None
-        if order is not None:
-            orders[place] = order
     if len(wave) == 1:
-        handled = {one.approval_id: await handle(store, workspace, one) for one in orders.values()}
+        (chore,) = wave.values()
+
+        async def made(state: State, _facts: Sequence[ApprovalEvent]) -> Order | None:
+            return _order(chore, state)
+
+        handled = {chore.approval_id: await handle_made(store, workspace, chore.approval_id, made)}
     else:
-        handled = await handle_batch(store, workspace, list(orders.values())) if orders else {}
+        orders = {chore.approval_id: partial(_order, chore) for chore in wave.values()}
+        handled = await handle_batch_made(store, workspace, orders)
     return {
-        place: "done" if place in orders and handled[chore.approval_id].added else "nothing"
+        place: "done" if handled[chore.approval_id].added else "nothing"
         for place, chore in wave.items()
     }
+
+
+def _order(chore: Chore, state: State) -> Order | None:
+    return chore.order(state) if isinstance(state, Pending) else None

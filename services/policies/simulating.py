@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import median
 
-from events.approval import ApprovalEvent, Person
+from events.approval import AppliedPolicy, ApprovalEvent, Person
 from services.directory import Directory
 from services.policies import NobodyToAsk, Policies
 from services.policies.past import Past
@@ -170,21 +170,14 @@ def with_changed(policies: Policies, changed: Policy) -> Policies:
 
 
 def _asked(life: Life) -> set[str]:
-    if life.by_itself:
-        return set()
-    policy = life.first.policy
-    if policy is None:
-        return _emails(life.first.approvers)
-    return _emails(seat.holder for step in policy.steps for seat in step.seats)
+    return set() if life.by_itself else _people(life.first.policy, life.first.approvers)
 
 
 def _would_ask(rules: Rules) -> set[str]:
-    if rules.automatic is not None:
-        return set()
-    if rules.policy is None:
-        return _emails(rules.approvers)
-    return _emails(seat.holder for step in rules.policy.steps for seat in step.seats)
+    return set() if rules.automatic else _people(rules.policy, rules.approvers)
 
 
-def _emails(people: Iterable[Person]) -> set[str]:
-    return {person.email for person in people}
+def _people(policy: AppliedPolicy | None, approvers: Iterable[Person]) -> set[str]:
+    if policy is None:
+        return {person.email for person in approvers}
+    return {seat.holder.email for step in policy.steps for seat in step.seats}
