@@ -33,8 +33,6 @@ from services.decision.revising import (
 )
 from services.directory import Directories, Directory, FixedDirectories
 
-__all__ = ["Changes", "Changing"]
-
 
 class Changing:
     """Passes on, reminds, asks back and revises; raises `Refused` and `Unavailable`.

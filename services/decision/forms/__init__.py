@@ -5,12 +5,14 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from services.decision.answering import Answering
+from services.decision.changing import Changing
 from services.decision.forms.deciding import Deciding
 from services.decision.forms.delegating import Delegating
 from services.decision.forms.fields import MAX_TEXT
 from services.decision.forms.going_back import GoingBack
 from services.decision.forms.guarding import Guard
-from services.decision.forms.ports import Answers, Asked, Changings, Delegations, Shows
+from services.decision.forms.ports import Asked, Delegations, Shows
 from services.decision.forms.signing import Signing
 from services.directory import Directories
 from services.web.session import Sessions
@@ -19,8 +21,8 @@ __all__ = ["MAX_TEXT", "forms_router"]
 
 
 def forms_router(
-    answers: Answers,
-    changing: Changings,
+    answers: Answering,
+    changing: Changing,
     asked: Asked,
     pages: Shows,
     sessions: Sessions,

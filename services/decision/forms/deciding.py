@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from events.approval import Outcome, Person
 from projections.approval_view import ApprovalView
-from services.decision.answering import ANSWERS, Answer
+from services.decision.answering import ANSWERS, Answer, Answering
 from services.decision.forms.fields import approval_in, bounded, once, read_form, text_in
 from services.decision.forms.guarding import current, granted
 from services.decision.forms.payloads import by_field, changed_payload
-from services.decision.forms.ports import Answers, Fields, Shows
+from services.decision.forms.ports import Fields, Shows
 from services.web.problems import Invalid, Problem
 from services.web.session import Session
 from services.web.typed import Typed
@@ -28,7 +28,7 @@ _CURSOR = re.compile(r"[0-9A-Za-z_-]{1,200}")
 class Deciding:
     """Takes answers and comments."""
 
-    def __init__(self, answers: Answers, pages: Shows) -> None:
+    def __init__(self, answers: Answering, pages: Shows) -> None:
         self._answers = answers
         self._pages = pages
 

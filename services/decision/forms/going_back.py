@@ -5,12 +5,14 @@ from starlette.responses import Response
 
 from events.approval import Person, Wanted
 from projections.approval_view import ApprovalView
-from services.decision.changing import Changes
+from services.decision.answering import Answering
+from services.decision.changing import Changing
 from services.decision.forms.deciding import MAX_REVISION, NO_TEXT
 from services.decision.forms.fields import approval_in, bounded, once, read_form, text_in
 from services.decision.forms.guarding import current, granted
 from services.decision.forms.payloads import by_field, changed_payload
-from services.decision.forms.ports import Answers, Changings, Shows
+from services.decision.forms.ports import Shows
+from services.decision.revising import Changes
 from services.web.bodies import address
 from services.web.problems import Invalid, Problem
 from services.web.session import Session
@@ -29,7 +31,7 @@ _WANTED: dict[str, Wanted] = {"answer": "answer", "changes": "changes"}
 class GoingBack:
     """Takes what happens to an ask before it is decided."""
 
-    def __init__(self, answers: Answers, changing: Changings, pages: Shows) -> None:
+    def __init__(self, answers: Answering, changing: Changing, pages: Shows) -> None:
         self._answers = answers
         self._changing = changing
         self._pages = pages

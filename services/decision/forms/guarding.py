@@ -10,8 +10,9 @@ from events.decider import Refused
 from events.store import Unavailable, VersionConflict
 from projections.approval_view import ApprovalView
 from projections.evolving import Gap
+from services.decision.answering import Answering
 from services.decision.api import STATUS_OF
-from services.decision.forms.ports import Answers, Posting, PostingAsSomebody, Shows
+from services.decision.forms.ports import Posting, PostingAsSomebody, Shows
 from services.web.problems import Problem, unavailable
 from services.web.session import Session, Sessions, refuse_cross_site
 from services.web.typed import Typed
@@ -98,7 +99,7 @@ def faults_in(problem: Problem, typed: Typed) -> Mapping[str, str]:
     return faults
 
 
-async def current(answers: Answers, me: Session, approval_id: str) -> ApprovalView:
+async def current(answers: Answering, me: Session, approval_id: str) -> ApprovalView:
     """Return an approval as it stands; raises 404."""
     try:
         return await answers.current(me.workspace, approval_id)

@@ -1,4 +1,4 @@
-"""What the forms need of others: who takes what was sent, and who shows what came of it."""
+"""What the forms need of others: who hands over, who knows what was asked, who shows pages."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -7,11 +7,8 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.approval import Person, Wanted
 from projections.approval_view import ApprovalView
 from projections.queries import Docs, Filters
-from services.decision.answering import Answer
-from services.decision.changing import Changes
 from services.directory import Delegation
 from services.directory.delegations import DelegationView
 from services.web.problems import Problem
@@ -21,93 +18,6 @@ from services.web.typed import Typed
 Fields = Mapping[str, str]
 Posting = Callable[[Request], Awaitable[Response]]
 PostingAsSomebody = Callable[[Request, Session], Awaitable[Response]]
-
-
-class Answers(Protocol):
-    """Who takes answers; `services.decision.answering.Answering` does.
-
-    All raise `Refused` and `Unavailable`, and `Problem` for what does not fit.
-    """
-
-    async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
-        """Submit an answer."""
-        ...
-
-    async def comment(
-        self, workspace: str, approval_id: str, *, by: Person, text: str, comment_id: str
-    ) -> ApprovalView:
-        """Leave a comment, once for each id."""
-        ...
-
-    async def withdraw(
-        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, reason: str | None
-    ) -> ApprovalView:
-        """Recall an ask."""
-        ...
-
-    async def current(self, workspace: str, approval_id: str) -> ApprovalView:
-        """Return an approval as it stands; raises `Gap` for an unknown one."""
-        ...
-
-
-class Changings(Protocol):
-    """Who changes what waits; `services.decision.changing.Changing` does.
-
-    All raise `Refused` and `Unavailable`, and `Problem` for what does not fit.
-    """
-
-    async def reassign(
-        self,
-        workspace: str,
-        approval_id: str,
-        *,
-        by: Person,
-        as_admin: bool,
-        to: str,
-        person: str | None = None,
-        reason: str | None = None,
-    ) -> ApprovalView:
-        """Ask `to` instead."""
-        ...
-
-    async def remind(
-        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool
-    ) -> ApprovalView:
-        """Remind those who have not answered."""
-        ...
-
-    async def ask_back(
-        self,
-        workspace: str,
-        approval_id: str,
-        *,
-        by: Person,
-        text: str,
-        wants: Wanted,
-        question_id: str,
-        revision: str | None = None,
-    ) -> ApprovalView:
-        """Ask the requester, or return it for changes, once for each id."""
-        ...
-
-    async def answer_back(
-        self,
-        workspace: str,
-        approval_id: str,
-        *,
-        by: Person,
-        as_admin: bool,
-        text: str,
-        question_id: str | None = None,
-    ) -> ApprovalView:
-        """Answer what was asked back."""
-        ...
-
-    async def revise(
-        self, workspace: str, approval_id: str, *, by: Person, as_admin: bool, changes: Changes
-    ) -> ApprovalView:
-        """Change what is asked."""
-        ...
 
 
 class Delegations(Protocol):
