@@ -80,7 +80,7 @@ def test_somebody_who_counts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> 
             for number, (email, seat) in enumerate(filled)
         }
 
-    monkeypatch.setattr("events.voting._answers", in_every_seat)
+    monkeypatch.setattr("events.voting.answers_at", in_every_seat)
     monkeypatch.setattr("events.voting._groups_of_people", one_for_each_seat)
     assert "approved by too few people" in found_wrong("one who stands in for two")
 

@@ -68,7 +68,7 @@ def whatever_was_left(course: Any, expires_at: Any, event: Any) -> Any:
 
 
 GUARDS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "one person counts once": ("events.voting._answers", in_every_seat),
+    "one person counts once": ("events.voting.answers_at", in_every_seat),
     "nobody is asked twice": ("events.decider.routing._impossible", lambda *_: None),
     "who comes late is refused": ("events.decider.answering.refuse_late", lambda *_: None),
     "an older revision is refused": ("events.decider.answering.refuse_stale", lambda *_: None),
