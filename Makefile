@@ -49,11 +49,19 @@ up: $(VENV)/.up ## Run the whole product here, on its own Postgres and broker
 migrate: $(VENV)/.up ## Bring the database and the topics of PLACET_* to this release
 	@$(BIN)/placet migrate
 
+# Two at a time, each with a Postgres and a broker of its own; one, where the broker is given. What
+# kills processes runs by itself afterwards, so that nothing else takes its time.
+WORKERS ?= $(if $(PLACET_TEST_KAFKA),0,2)
+TOGETHER := --numprocesses $(WORKERS) --dist loadfile
+
 test: $(VENV)/.dev ## Run every test, on the best broker that is to be had
-	@$(PYTEST)
+	@echo "1/2  the tests that can run side by side, $(WORKERS) at a time"
+	@$(PYTEST) $(TOGETHER) -m "not faults"
+	@echo "2/2  the tests that kill things, one after the other"
+	@$(PYTEST) -m faults
 
 test-fast: $(VENV)/.dev ## Run the tests without faults and browsers
-	@$(PYTEST) -m "not faults and not browser"
+	@$(PYTEST) $(TOGETHER) -m "not faults and not browser"
 
 test-faults: $(VENV)/.dev ## Run the tests that kill things
 	@$(PYTEST) -m faults

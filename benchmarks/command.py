@@ -19,9 +19,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from benchmarks import (
     report,
+    row_cards,
     row_growth,
     row_http,
     row_idle,
+    row_inbox,
     row_intake,
     row_lives,
     row_projector,
@@ -67,6 +69,8 @@ KNOWN = (
     _Known("webhooks", "9  outcomes to endpoints of which some hang", row_webhooks.row, 120),
     _Known("waits", "10 open waits, answered when it is decided", row_waits.row, 120),
     _Known("timers", "11 requests while 100,000 timers are due", row_timers.row, 150),
+    _Known("cards", "12 a decision until the card on every channel says so", row_cards.row, 120),
+    _Known("inbox", "13 the inbox of somebody for whom 10,000 wait", row_inbox.row, 45),
 )
 
 

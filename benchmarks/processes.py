@@ -51,8 +51,12 @@ async def placet(
     embedded_broker: bool,
     folder: Path,
     more: Mapping[str, str] | None = None,
+    command: Sequence[str] = (str(PLACET),),
 ) -> AsyncIterator[Running]:
-    """Run `placet run SERVICES` while the context lasts, ready when it begins."""
+    """Run `placet run SERVICES` while the context lasts, ready when it begins.
+
+    `command` stands in place of `placet`.
+    """
     port = free_port()
     environ = {
         **unset(),
@@ -64,7 +68,7 @@ async def placet(
         **(more or {}),
     }
     log = folder / f"placet-{'-'.join(services)}-{port}.log"
-    async with program([str(PLACET), "run", *services], port, log, environ) as running:
+    async with program([*command, "run", *services], port, log, environ) as running:
         await ready(running, log, "/readyz")
         yield running
 

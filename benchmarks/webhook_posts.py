@@ -8,9 +8,9 @@ from itertools import count
 import msgspec
 import uvloop
 
-from services.webhooks.delivering import Delivering
-from services.webhooks.guard import parse_allowed
-from services.webhooks.signing import new_secret, sign
+from services.outgoing.delivering import Delivering
+from services.outgoing.guard import parse_allowed
+from services.outgoing.signing import new_secret, sign
 
 
 class Plan(msgspec.Struct):

@@ -21,6 +21,7 @@ from events.approval import (
     ApproverNotified,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     NotificationFailed,
     WriteBackFailed,
 )
@@ -32,6 +33,7 @@ WIRE_NAMES: Mapping[type[ApprovalEvent], str] = {
     ApprovalRevised: "approval.revised",
     ApprovalCommented: "approval.commented",
     DecisionSubmitted: "approval.decision_submitted",
+    DecisionUndone: "approval.decision_undone",
     ApprovalReminded: "approval.reminded",
     ApprovalReassigned: "approval.reassigned",
     ApprovalEscalated: "approval.escalated",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from events.approval import (
     AppliedPolicy,
+    Assurance,
     Edited,
     Json,
     OnTimeout,
@@ -77,6 +78,7 @@ class RecordNotification:
     reference: str | None
     card_digest: str
     now: datetime
+    perhaps_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,9 @@ class SubmitDecision:
     """Answer; `revision` is what the approver saw, or None for the current one.
 
     `edited` is the payload that is approved instead of the one that was asked for; `stands_in_for`
-    are the addresses of those who are away just now and whom `by` answers for.
+    are the addresses of those who are away just now and whom `by` answers for. `assurance` is how
+    it is known that it is `by`, and `shown` the digest of what they saw. Where it settles the
+    approval, they may take it back until `held_until`, and nothing comes of it before.
     """
 
     outcome: Outcome
@@ -107,6 +111,17 @@ class SubmitDecision:
     now: datetime
     edited: Edited | None = None
     stands_in_for: tuple[str, ...] = ()
+    assurance: Assurance | None = None
+    shown: str | None = None
+    held_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoDecision:
+    """Take back an answer that is still held."""
+
+    by: Person
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +303,7 @@ Command = (
     | RecordNotification
     | RecordNotificationFailure
     | SubmitDecision
+    | UndoDecision
     | RemindApprovers
     | ReassignApproval
     | EscalateApproval

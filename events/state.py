@@ -21,6 +21,7 @@ from events.approval import (
     ApproverNotified,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     Edited,
     Json,
     NotificationFailed,
@@ -93,7 +94,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
-    """Answered; the answer of `decision_version` is being written back to the source."""
+    """Answered; the answer of `decision_version` is held, or on its way to the source."""
 
     version: int
     comments: frozenset[str]
@@ -218,7 +219,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
                 answer=event,
                 decision_version=version,
             )
-        case WriteBackFailed() if isinstance(state, Deciding):
+        case WriteBackFailed() | DecisionUndone() if isinstance(state, Deciding):
             return Pending(version=version, comments=state.comments, asked=state.asked)
         case ApprovalDecided() if isinstance(state, Deciding):
             return Decided(
@@ -250,6 +251,7 @@ def evolve(state: State, event: ApprovalEvent) -> State:
             | NotificationFailed()
             | ApprovalRevised()
             | DecisionSubmitted()
+            | DecisionUndone()
             | ApprovalReminded()
             | ApprovalReassigned()
             | ApprovalEscalated()

@@ -1,5 +1,6 @@
 """The audit trail of one approval: a sentence an event, with who and when."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from events.approval import (
@@ -17,11 +18,21 @@ from events.approval import (
     ApprovalWithdrawn,
     ApproverNotified,
     AskedBack,
+    Assurance,
     DecisionSubmitted,
+    DecisionUndone,
     NotificationFailed,
     WriteBackFailed,
 )
 from events.store.database import storable
+
+_KNOWN: Mapping[Assurance, str] = {
+    "link": "known by the link that was sent to them alone",
+    "channel": "known by their account there",
+    "session": "signed in",
+    "step_up": "signed in, and confirmed by their passkey",
+}
+"""How it is known who answered; of a key, `via` says it, or the channel."""
 
 
 def actor(event: ApprovalEvent) -> str | None:
@@ -37,6 +48,7 @@ def _actor(event: ApprovalEvent) -> str | None:
         case (
             ApprovalCommented()
             | DecisionSubmitted()
+            | DecisionUndone()
             | ApprovalDecided()
             | ApprovalAcknowledged()
             | AskedBack()
@@ -70,7 +82,14 @@ def _sentence(event: ApprovalEvent) -> str:
             where = f" in {event.about.source.name}" if event.about.source else ""
             return f"{event.about.requester.email} asked{where}; {_waits_for(event)}"
         case ApproverNotified():
-            return f"{event.approver} was told by {event.channel} (revision {event.revision})."
+            twice = (
+                " An earlier attempt may have arrived as well: the channel cannot tell."
+                if event.perhaps_twice
+                else ""
+            )
+            return (
+                f"{event.approver} was told by {event.channel} (revision {event.revision}).{twice}"
+            )
         case NotificationFailed():
             return f"{event.approver} could not be told by {event.channel}: {event.reason}"
         case ApprovalRevised():
@@ -93,10 +112,13 @@ def _sentence(event: ApprovalEvent) -> str:
             through = _through(event.via)
             edited = ", with an edited payload" if event.edited else ""
             instead = f" for {event.on_behalf_of}" if event.on_behalf_of else ""
+            known = _KNOWN.get(event.assurance) if event.assurance else None
             return (
                 f"{event.by.email} answered {event.outcome}{instead} by {event.channel}{through}"
-                f"{edited}."
+                f"{f', {known}' if known else ''}{edited}."
             )
+        case DecisionUndone():
+            return f"{event.by.email} took the answer {event.outcome} back."
         case WriteBackFailed():
             return f"The answer {event.outcome} was not taken by the source: {event.reason}"
         case ApprovalDecided():

@@ -27,6 +27,7 @@ class ApprovalView(msgspec.Struct, kw_only=True):
     """The public shape, field by field.
 
     `course` is None where any one of the approvers decides and nothing has happened yet.
+    While an answer is held, whoever gave it may take it back until `held_until`.
     `verified_at` stands first: a query puts a later sweep in its place without parsing the rest.
     """
 
@@ -75,6 +76,7 @@ class ApprovalView(msgspec.Struct, kw_only=True):
     acknowledged_at: datetime | None = None
     progress: Progress | None = None
     asked_back: AskedBack | None = None
+    held_until: datetime | None = None
     course: Course | None = None
 
     @property

@@ -19,6 +19,7 @@ from events.approval import (
     ApproverNotified,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     FinalEvent,
     NotificationFailed,
     Person,
@@ -89,8 +90,9 @@ def _next(
             _move(view, event)
         case DecisionSubmitted():
             _answered(view, event)
-        case WriteBackFailed():
+        case WriteBackFailed() | DecisionUndone():
             view.status = "pending"
+            view.held_until = None
             if view.course is None:
                 for approver in view.approvers:
                     approver.answer, approver.asked = None, True
@@ -146,6 +148,7 @@ def _asked(workspace: str, approval_id: str, event: ApprovalRequested) -> Approv
 
 def _answered(view: ApprovalView, event: DecisionSubmitted) -> None:
     view.status = "deciding"
+    view.held_until = event.held_until
     if view.course is not None:
         # Shown as counted; the course stays what it was, in case the source does not take it.
         _show_progress(view, with_vote(view.course, vote_of(view.course, event)))
@@ -168,6 +171,7 @@ def _acknowledged(view: ApprovalView, event: ApprovalAcknowledged) -> None:
 
 def _end(view: ApprovalView, event: FinalEvent) -> None:
     view.asked_back = None
+    view.held_until = None
     for approver in view.approvers:
         approver.asked = False
     match event:

@@ -115,6 +115,8 @@ async def _take(browser: Browser) -> None:
             await context.close()
     page = await browser.new_page(viewport={"width": 1200, "height": 900})
     await _take_an_edit(page)
+    await _take_several(page)
+    await _take_an_answer_held(browser)
     await _take_an_absence(page)
 
 
@@ -139,6 +141,66 @@ async def _take_an_absence(page: Page) -> None:
     await page.get_by_role("button", name="Let them answer").click()
     await page.wait_for_url("**/delegations")
     await page.screenshot(path=PICTURES / "away.png", full_page=True)
+
+
+async def _take_several(page: Page) -> None:
+    """Photograph a search with filters and a selection, what is asked before, and the requests."""
+    for number, (place, days) in enumerate((("Lisbon", 3), ("Oslo", 2), ("Ghent", 4)), start=1):
+        await asyncio.to_thread(_ask, _trip(number, place, days))
+    while await page.locator("[data-row]").count() != 3:  # noqa: PLR2004 # until the queue has them
+        await page.goto(f"http://127.0.0.1:{PORT}/inbox?q=trip&type=travel")
+    await page.get_by_role("link", name="Select all 3").click()
+    await page.get_by_role("checkbox", name="Trip to Oslo").uncheck()
+    await page.evaluate("scrollTo(0, 0)")
+    await page.screenshot(path=PICTURES / "inbox-selected.png")
+    await page.get_by_role("button", name="Approve selected…").click()
+    await page.wait_for_selector("[data-sure]")
+    await page.screenshot(path=PICTURES / "approve-together.png")
+    await page.goto(f"http://127.0.0.1:{PORT}/")
+    await page.get_by_role("button", name="Sign out").click()
+    await page.click(f"button:has-text('{STAND_IN}')")
+    await page.goto(f"http://127.0.0.1:{PORT}/requests")
+    await page.screenshot(path=PICTURES / "requests.png")
+    await page.get_by_role("button", name="Sign out").click()
+    await page.click(f"button:has-text('{PERSON}')")
+    await page.wait_for_url("**/inbox")
+
+
+async def _take_an_answer_held(browser: Browser) -> None:
+    """Photograph an answer that can still be taken back, on a phone in the dark too."""
+    for scheme, (width, height) in (("light", (1200, 900)), ("dark", (390, 844))):
+        body = {**NEWSLETTER, "title": f"Send the {scheme} newsletter", "urgency": "high"}
+        approval_id = await asyncio.to_thread(_ask, body)
+        context = await browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        page = await context.new_page()
+        await page.goto(f"http://127.0.0.1:{PORT}/")
+        await page.click(f"button:has-text('{PERSON}')")
+        await page.goto(f"http://127.0.0.1:{PORT}/approvals/{approval_id}")
+        await page.get_by_role("button", name="Approve", exact=True).click()
+        await page.wait_for_selector("[data-undo]")
+        await page.wait_for_timeout(1500)  # the seconds count down
+        suffix = "" if scheme == "light" else "-dark-phone"
+        await page.screenshot(path=PICTURES / f"undo{suffix}.png")
+        await context.close()
+
+
+def _trip(number: int, place: str, days: int) -> dict[str, object]:
+    return {
+        "type": "travel",
+        "title": f"Trip to {place}",
+        "requester": STAND_IN,
+        "approvers": [PERSON],
+        "reason": f"The customer in {place} wants to see the pilot before the contract.",
+        "payload": {
+            "days": days,
+            "total_amount": 300.0 * days + 20 * number,
+            "currency": "EUR",
+            "by": "train",
+        },
+    }
 
 
 def _ask(body: object) -> str:

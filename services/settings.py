@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +30,15 @@ class HalfConfigured(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """The identity provider through which people sign in, and what we are there."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The process's settings; secrets are kept out of `repr`."""
 
@@ -47,9 +56,10 @@ class Settings:
     reconcile_seconds: float
     demo_port: int = 8081
     webhook_allow: str = ""
-    """Private networks and hosts that webhooks may call: see `services.webhooks.guard`."""
+    """Private networks and hosts that webhooks may call: see `services.outgoing.guard`."""
     api_url: str
     """Where the MCP service finds the HTTP API."""
+    oidc: OidcSettings | None = None
 
     def __repr__(self) -> str:
         """Name what can be shown to anybody."""
@@ -79,7 +89,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         topic_replication=reader.number("PLACET_TOPIC_REPLICATION", 1, least=1, most=9),
         demo_port=reader.number("PLACET_DEMO_PORT", 8081, least=1, most=HIGHEST_PORT),
         reconcile_seconds=float(reader.number("PLACET_RECONCILE_S", 60, least=1, most=86_400)),
+        oidc=reader.oidc(),
     )
+    anybody = reader.flag("PLACET_DEV_LOGIN_IN_PUBLIC")
+    if settings.dev_login and not anybody and urlsplit(public_url).scheme == "https":
+        reader.errors.append(
+            "PLACET_DEV_LOGIN lets anybody be anybody, and PLACET_PUBLIC_URL is https: where "
+            "others can open it too. Unset it, or set PLACET_DEV_LOGIN_IN_PUBLIC=1 if that is meant"
+        )
     if reader.errors:
         raise HalfConfigured(reader.errors)
     return settings
@@ -144,6 +161,36 @@ class _Reader:
             self.errors.append(f"{name} is {value!r}: it must be an http or https URL")
         return value.rstrip("/")
 
+    def oidc(self) -> OidcSettings | None:
+        secret, path = "PLACET_OIDC_CLIENT_SECRET", "PLACET_OIDC_CLIENT_SECRET_FILE"
+        names = ("PLACET_OIDC_ISSUER", "PLACET_OIDC_CLIENT_ID", secret, path)
+        issuer, client_id, given, file = (self._environ.get(name, "").strip() for name in names)
+        if not any((issuer, client_id, given, file)):
+            return None
+        for name, value in ((names[0], issuer), (names[1], client_id), (secret, given or file)):
+            if not value:
+                self.errors.append(f"{name} is not set, and the rest of the provider is: set it")
+        if given and file:
+            self.errors.append(f"{path} is set, and {secret} is too: leave one of them out")
+        elif file:
+            given = self._secret_in(path, Path(file))
+        if issuer and not _is_issuer(issuer):
+            self.errors.append(
+                f"{names[0]} is {issuer!r}: it must be an https URL as the provider tells it "
+                "(for example: https://login.example.com/realms/acme)"
+            )
+        return OidcSettings(issuer=issuer, client_id=client_id, client_secret=given)
+
+    def _secret_in(self, name: str, path: Path) -> str:
+        try:
+            secret = path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self.errors.append(f"{name} is {str(path)!r}: it cannot be read: {error}")
+            return ""
+        if not secret:
+            self.errors.append(f"{name} is {str(path)!r}: there is nothing in it")
+        return secret
+
     def key(self, name: str) -> str | None:
         value = self._environ.get(name) or None
         if value is not None and len(value) < 16:  # noqa: PLR2004 # the figure stands in the text
@@ -177,3 +224,13 @@ def _is_url(value: str) -> bool:
     except ValueError:  # such as an unclosed bracket of an IPv6 address
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _is_issuer(value: str) -> bool:
+    """Tell whether an identity provider may be there: over plain http on this machine only."""
+    if not _is_url(value):
+        return False
+    parts = urlsplit(value)
+    if parts.query or parts.fragment:
+        return False
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")

@@ -110,6 +110,7 @@ class Approval(dict[str, Any]):
     acknowledged_at = _Time[datetime | None]()
     progress = _Member[Mapping[str, Any] | None]()
     asked_back = _Member[Mapping[str, Any] | None]()
+    held_until = _Time[datetime | None]()
     course = _Member[Mapping[str, Any] | None]()
 
     @property

@@ -151,6 +151,13 @@ class AsyncApprovals:
             )
         )
 
+    async def undo(self, approval_id: str, *, approver: str | None = None) -> Approval:
+        """Take an answer back that was given in the inbox or on a channel and is still held.
+
+        It is `pending` again. Raises `Conflict` when `held_until` is over.
+        """
+        return await self._send(calls.undo(approval_id, approver))
+
     async def wait(
         self,
         approval_id: str,

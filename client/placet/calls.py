@@ -120,6 +120,11 @@ def decide(
     return sending(_path(approval_id, "decision"), Approval, body)
 
 
+def undo(approval_id: str, approver: str | None) -> Call[Approval]:
+    """Take back an answer that is held; again changes nothing."""
+    return sending(_path(approval_id, "undo"), Approval, {"approver": approver})
+
+
 def wait(approval_id: str, seconds: int) -> Call[Approval]:
     """Read one when it is final, or after some seconds, at most 60, as it is then."""
     return reading(_path(approval_id, "wait"), Approval, held_s=seconds, timeout=seconds)

@@ -165,6 +165,8 @@ export interface ApprovalFields<P = Payload> {
   progress: Progress | null;
   /** What an approver asks of the requester now. */
   asked_back: AskedBack | null;
+  /** Until when an answer can be taken back, while one is held. */
+  held_until: string | null;
   /** The policy and all answers, in every detail; null while nothing happened to a plain ask. */
   course: Record<string, any> | null;
 }
@@ -221,6 +223,11 @@ export interface QuestionOptions extends CreateOptions {
   wants?: Wants | undefined;
   approver?: string | undefined;
   revision?: string | number | undefined;
+}
+
+export interface UndoOptions extends CallOptions {
+  /** Whose answer; left out: of the key's own. */
+  approver?: string | null | undefined;
 }
 
 export interface AnswerOptions extends CallOptions {
@@ -333,6 +340,8 @@ export interface Approvals {
    * `AlreadyResolved` or `StaleRevision`, which hold the approval.
    */
   decide<P = Payload>(id: string, decision: Decision, options?: CallOptions): Promise<Approval<P>>;
+  /** Take back an answer that was given in the inbox or on a channel, until `held_until`. */
+  undo<P = Payload>(id: string, options?: UndoOptions): Promise<Approval<P>>;
   /** Resolve once it is final, whatever the outcome; rejects with `NotDecidedInTime`. */
   wait<P = Payload>(id: string, options?: WaitOptions): Promise<Approval<P>>;
   /** Recall an ask. */

@@ -16,11 +16,13 @@ from events.approval.facts import (
     ApproverNotified,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     FinalEvent,
     NotificationFailed,
     WriteBackFailed,
 )
 from events.approval.nouns import (
+    Assurance,
     Edited,
     Json,
     Link,
@@ -61,7 +63,9 @@ __all__ = [
     "ApprovalWithdrawn",
     "ApproverNotified",
     "AskedBack",
+    "Assurance",
     "DecisionSubmitted",
+    "DecisionUndone",
     "Edited",
     "FinalEvent",
     "Json",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.approval.nouns import (
+    Assurance,
     Edited,
     Json,
     OnTimeout,
@@ -45,7 +46,10 @@ class ApprovalRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproverNotified:
-    """A card was sent to one approver on one channel; `reference` finds it again for an edit."""
+    """A card was sent to one approver on one channel; `reference` finds it again for an edit.
+
+    `perhaps_twice`: an earlier attempt may have arrived as well, and the channel cannot tell.
+    """
 
     approver: str
     channel: str
@@ -53,6 +57,7 @@ class ApproverNotified:
     reference: str | None
     card_digest: str
     at: datetime
+    perhaps_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,8 @@ class DecisionSubmitted:
     """An approver answered, and the answer is safe; `via` is the key that answered for them.
 
     `complete` tells whether it settles the approval, or others must answer too; `on_behalf_of`
-    is whose place they answered in, if it was not their own.
+    is whose place they answered in, if it was not their own. `shown` is the digest of the card or
+    page that they answered, if it is known. Until `held_until`, they may take it back.
     """
 
     outcome: Outcome
@@ -114,6 +120,18 @@ class DecisionSubmitted:
     edited: Edited | None = None
     complete: bool = True
     on_behalf_of: str | None = None
+    assurance: Assurance | None = None
+    shown: str | None = None
+    held_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionUndone:
+    """Whoever answered took it back before anything came of it: pending again, as before."""
+
+    outcome: Outcome
+    by: Person
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +270,7 @@ ApprovalEvent = (
     | ApprovalRevised
     | ApprovalCommented
     | DecisionSubmitted
+    | DecisionUndone
     | ApprovalReminded
     | ApprovalReassigned
     | ApprovalEscalated

@@ -15,6 +15,9 @@ Reassignment = Literal["reassigned", "delegated", "deactivated"]
 """By somebody; because somebody is away; because somebody is no longer there."""
 Wanted = Literal["answer", "changes"]
 """What an approver wants of the requester before the approval goes on."""
+Assurance = Literal["link", "key", "channel", "session", "step_up"]
+"""How it is known who answered: whoever holds a link; a key that speaks for them; their account on
+a channel; a session that they signed in to; that, and a second factor for this very answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

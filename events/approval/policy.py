@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from events.approval.nouns import Person
+from events.approval.nouns import Assurance, Person
 
 Rule = Literal["any", "all", "count", "percent", "each"]
 """Any one; all; a number of people; a share of them; one from each group."""
@@ -83,7 +83,7 @@ class AppliedPolicy:
 
     `because` tells why this policy was chosen, `warnings` what went wrong on the way. `hours` are
     when its clocks run; None: always. `fallback_policy` takes over when the time is over, if the
-    ask says so.
+    ask says so. `assurance` is how well it must be known who answers, at the least.
     """
 
     name: str
@@ -96,3 +96,4 @@ class AppliedPolicy:
     hours: WorkingHours | None = None
     fallback_policy: str | None = None
     warnings: tuple[str, ...] = ()
+    assurance: Assurance | None = None

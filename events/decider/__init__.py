@@ -29,6 +29,7 @@ from events.commands import (
     SettleInWriteBack,
     SubmitDecision,
     SupersedeApproval,
+    UndoDecision,
     WithdrawApproval,
 )
 from events.decider import answering, asking, asking_back, lapsing, observing, routing, telling
@@ -63,6 +64,8 @@ def decide(command: Command, state: State) -> list[ApprovalEvent]:
             return telling.record_notification_failure(command, state)
         case SubmitDecision():
             return answering.submit_decision(command, state)
+        case UndoDecision():
+            return answering.undo_decision(command, state)
         case ConfirmWriteBack():
             return answering.confirm_write_back(command, state)
         case FailWriteBack() | ReviseInWriteBack() | SettleInWriteBack():

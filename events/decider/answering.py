@@ -1,12 +1,15 @@
 """The rules of answers: who may give one, to what, when it holds, and how its writing back ends."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
 
 from events.approval import (
     ApprovalDecided,
     ApprovalEvent,
+    Assurance,
     DecisionSubmitted,
+    DecisionUndone,
     Person,
     Seat,
     WriteBackFailed,
@@ -17,12 +20,15 @@ from events.commands import (
     ReviseInWriteBack,
     SettleInWriteBack,
     SubmitDecision,
+    UndoDecision,
 )
 from events.course import with_vote
 from events.decider.observing import revised, settled
 from events.decider.refusal import Refused, already_withdrawn, not_found, when
 from events.state import Decided, Deciding, Expired, Pending, State, Unknown, Withdrawn
 from events.voting import Vote, answer_for, seat_of, seat_to_answer
+
+_STRENGTH: Mapping[Assurance, int] = {"link": 1, "key": 2, "channel": 2, "session": 3, "step_up": 4}
 
 
 def submit_decision(command: SubmitDecision, state: State) -> list[ApprovalEvent]:
@@ -39,10 +45,10 @@ def submit_decision(command: SubmitDecision, state: State) -> list[ApprovalEvent
                 and command.edited in (None, answer.edited)
             ):
                 return []
+            where = "is held" if answer.held_until else "is on its way to the source"
             raise Refused(
                 "already_resolved",
-                f"{answer.by.email} has already {answer.outcome} this; the answer is on its way "
-                "to the source.",
+                f"{answer.by.email} has already {answer.outcome} this; the answer {where}.",
             )
         case Decided():
             if _said_the_same(command, state.votes[:-1]) or (
@@ -76,6 +82,7 @@ def _answer(command: SubmitDecision, state: Pending) -> list[ApprovalEvent]:
     seat = place_of(command.by, command.stands_in_for, state)
     refuse_stale(command.revision, state)
     refuse_late(command.now, state)
+    _refuse_weak(command.assurance, state)
     before = answer_for(course.now_at, course.step, seat, course.votes)
     if before is not None:
         if _said_the_same(command, (before,)):
@@ -112,9 +119,12 @@ def _answer(command: SubmitDecision, state: Pending) -> list[ApprovalEvent]:
         edited=command.edited,
         complete=complete,
         on_behalf_of=vote.seat if vote.seat != command.by.email else None,
+        assurance=command.assurance,
+        shown=command.shown,
+        held_until=command.held_until if complete else None,
         at=command.now,
     )
-    if about.source is not None or not complete:
+    if about.source is not None or not complete or submitted.held_until is not None:
         return [submitted]
     return [submitted, decided(submitted, state, command.now)]
 
@@ -191,6 +201,17 @@ def refuse_late(now: datetime, state: Pending) -> None:
         )
 
 
+def _refuse_weak(assurance: Assurance | None, state: Pending) -> None:
+    """Raise `Refused` where the policy wants to know better who answers."""
+    demanded = state.asked.course.policy.assurance
+    if demanded is None or (assurance and _STRENGTH[assurance] >= _STRENGTH[demanded]):
+        return
+    how = "with your second factor" if demanded == "step_up" else "signed in"
+    raise Refused(
+        "assurance_too_low", f"This is only answered in Placet itself, {how}: open it there."
+    )
+
+
 def _refuse_edits(command: SubmitDecision, state: Pending, *, complete: bool) -> None:
     if command.edited is None:
         return
@@ -209,6 +230,30 @@ def _refuse_edits(command: SubmitDecision, state: Pending, *, complete: bool) ->
             "Several people must approve the same payload: approve it as it is, or return it for "
             "changes and say which.",
         )
+
+
+def undo_decision(command: UndoDecision, state: State) -> list[ApprovalEvent]:
+    """Take an answer back that settled the approval, while it is held."""
+    match state:
+        case Deciding() if state.answer.by.email == command.by.email:
+            held_until = state.answer.held_until
+            if held_until is None or command.now >= held_until:
+                raise Refused(
+                    "too_late_to_undo",
+                    "It is too late to take this back: the answer is on its way.",
+                )
+            return [DecisionUndone(outcome=state.answer.outcome, by=command.by, at=command.now)]
+        case Unknown():
+            raise not_found()
+        case Pending():
+            return []
+        case Deciding() | Decided() | Withdrawn() | Expired():
+            raise Refused(
+                "too_late_to_undo",
+                "There is no answer of yours here that could still be taken back.",
+            )
+        case _:
+            assert_never(state)
 
 
 def decided(answer: DecisionSubmitted, state: Pending | Deciding, now: datetime) -> ApprovalDecided:

@@ -21,6 +21,8 @@ RefusalCode = Literal[
     "cannot_reassign",
     "reminded_already",
     "too_often",
+    "assurance_too_low",
+    "too_late_to_undo",
 ]
 
 

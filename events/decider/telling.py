@@ -22,6 +22,7 @@ def record_notification(command: RecordNotification, state: State) -> list[Appro
                     reference=command.reference,
                     card_digest=command.card_digest,
                     at=command.now,
+                    perhaps_twice=command.perhaps_twice,
                 )
             ]
         case Unknown() | Decided() | Withdrawn() | Expired():

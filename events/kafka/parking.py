@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ from events.store.named_sql import statements
 NOBODYS = "-"
 """The workspace of a message that does not say whose it is; only administrators of all see it."""
 MAX_VALUE = 1024 * 1024
+PREVIEWED = 2_000
 SOURCE_ROW = "source:"
 """Prefix of the topic under which a source's malformed rows are parked."""
 
@@ -67,21 +69,20 @@ class Parking:
         """Return what is parked and not resolved, oldest first; all workspaces for None."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(self._sql["list_parked"], workspace, limit)
-        return [
-            Parked(
-                parked_id=row["parked_id"],
-                workspace=row["workspace"],
-                consumer=row["consumer"],
-                topic=row["topic"],
-                partition=row["partition"],
-                offset=row["record_offset"],
-                reason=row["reason"],
-                parked_at=row["parked_at"],
-                attempts=row["attempts"],
-                value=row["value"],
+        return [_parked(row) for row in rows]
+
+    async def preview(
+        self, workspaces: Sequence[str], *, after: int = 0, limit: int = 50
+    ) -> Sequence[Parked]:
+        """Return as `list` does what some workspaces have parked after one, with the beginnings.
+
+        A value ends after `PREVIEWED` bytes here.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                self._sql["preview"], list(workspaces), after, limit, PREVIEWED
             )
-            for row in rows
-        ]
+        return [_parked(row) for row in rows]
 
     async def message(self, parked_id: int) -> Message | None:
         """Return a parked Kafka message to be sent again; None for a source's row or no such id."""
@@ -98,6 +99,21 @@ class Parking:
         """Say that a message is dealt with; False if there is no such open one."""
         async with self._database.connection() as connection:
             return await connection.fetchval(self._sql["resolve"], parked_id) is not None
+
+
+def _parked(row: Any) -> Parked:
+    return Parked(
+        parked_id=row["parked_id"],
+        workspace=row["workspace"],
+        consumer=row["consumer"],
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["record_offset"],
+        reason=row["reason"],
+        parked_at=row["parked_at"],
+        attempts=row["attempts"],
+        value=row["value"],
+    )
 
 
 def _workspace(headers: Sequence[tuple[str, bytes]]) -> str:

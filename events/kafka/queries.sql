@@ -16,6 +16,15 @@ WHERE resolved_at IS NULL AND ($1::text IS NULL OR workspace = $1)
 ORDER BY parked_id
 LIMIT $2;
 
+-- name: preview
+-- What waits for somebody to look at it in some workspaces, with the beginning of each.
+SELECT parked_id, workspace, consumer, topic, partition, record_offset, reason, parked_at,
+    attempts, substring(value FROM 1 FOR $4::integer) AS value
+FROM parked
+WHERE resolved_at IS NULL AND workspace = ANY($1::text[]) AND parked_id > $2
+ORDER BY parked_id
+LIMIT $3;
+
 -- name: parked
 -- One parked message, whole.
 SELECT topic, key, value, headers::text AS headers FROM parked WHERE parked_id = $1;

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import jsonschema_rs
 
-from events.approval import Json, OnTimeout
+from events.approval import Assurance, Json, OnTimeout
 from services.policies import Spec
 from services.sources.definition import Card
 
@@ -27,7 +27,11 @@ class ApprovalType:
     """One kind of ask, as its file says.
 
     `requesters` are roles, none of them meaning anybody; `approvers` name who is asked when an ask
-    names nobody, as they are found then. `expires_after` is None where the general time holds.
+    names nobody, as they are found then. `expires_after` is None where the general time holds, and
+    so is `undo_s`, for how many seconds an answer is held so that it can be taken back.
+    `decide_from_link`: whoever holds the link of an e-mail may answer without signing in.
+    `assurance` is how well it must be known who answers, at the least; None: as it comes.
+    `sensitive` are JSON pointers to what of a payload no card says that leaves Placet.
     """
 
     name: str
@@ -40,7 +44,11 @@ class ApprovalType:
     on_timeout: OnTimeout = "expire"
     editable: bool = False
     decide_over_mcp: bool = False
+    decide_from_link: bool = False
+    undo_s: float | None = None
+    assurance: Assurance | None = None
     card: Card | None = None
+    sensitive: tuple[str, ...] = ()
     validator: jsonschema_rs.Draft202012Validator = field(repr=False, compare=False)
 
     def faults(self, payload: Json) -> list[PayloadFault]:
@@ -61,14 +69,23 @@ class ApprovalTypes:
     types: Mapping[str, ApprovalType] = field(default_factory=dict)
     default_approvers: tuple[Spec, ...] = ()
     strict: bool = False
+    undo_s: float = 0.0
 
     def within(self, workspace: str) -> "ApprovalTypes":
         """Return what holds in a workspace: nothing at all in another one than the file's."""
-        return self if workspace == self.workspace else ApprovalTypes(workspace=workspace)
+        if workspace == self.workspace:
+            return self
+        return ApprovalTypes(workspace=workspace, undo_s=self.undo_s)
 
     def find(self, name: str) -> ApprovalType | None:
         """Return a type by name, or None for one that nobody defined."""
         return self.types.get(name)
+
+    def held_for(self, name: str) -> timedelta:
+        """Return for how long an answer to an ask of a type can be taken back."""
+        kind = self.find(name)
+        held = kind.undo_s if kind is not None else None
+        return timedelta(seconds=self.undo_s if held is None else held)
 
     def listed(self) -> Sequence[ApprovalType]:
         """Return every type, by name."""

@@ -33,7 +33,11 @@ def load_type(path: Path, people: Directory) -> ApprovalType:
         on_timeout=file.on_timeout,
         editable=file.editable,
         decide_over_mcp=file.decide_over_mcp,
+        decide_from_link=file.decide_from_link,
+        undo_s=file.undo,
+        assurance=file.assurance,
         card=file.card,
+        sensitive=file.sensitive,
         validator=validator_of(file.payload),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from services.bootstrap.contract import describe
 from services.bootstrap.parts import Parts, opened
@@ -23,7 +24,8 @@ async def running(settings: Settings, config: Config, names: Sequence[str]) -> A
             WIRES[name](parts)
         app = make_app(parts.routers)
         describe(app)
-        async with serving(app, settings.host, settings.port):
+        only_https = urlsplit(settings.public_url).scheme == "https"
+        async with serving(app, settings.host, settings.port, only_https=only_https):
             try:
                 yield parts
             finally:

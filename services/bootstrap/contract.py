@@ -14,6 +14,7 @@ from services.decision.request_body import ApprovalBody
 from services.people.shapes import ANSWERS as PEOPLE_ANSWERS
 from services.people.shapes import BODIES as PEOPLE_BODIES
 from services.queue.directory import Me, PolicyView, TypeView
+from services.queue.figures.shapes import ANSWERS as FIGURE_ANSWERS
 from services.web.openapi import describe as describe_shapes
 from services.webhooks.shapes import ANSWERS as WEBHOOK_ANSWERS
 from services.webhooks.shapes import BODIES as WEBHOOK_BODIES
@@ -60,6 +61,7 @@ def describe(app: FastAPI) -> None:
             *dialects.ANSWERS,
             *WEBHOOK_ANSWERS,
             *PEOPLE_ANSWERS,
+            *FIGURE_ANSWERS,
         ],
         [
             ApprovalBody,

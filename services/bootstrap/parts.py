@@ -1,8 +1,6 @@
 """What the services are made of: opened once a process, closed in the reverse order."""
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +26,9 @@ from services.effects import Effects
 from services.settings import HalfConfigured, Settings
 from services.sources import Source
 from services.sources.budget import Allowance, Budget, PostgresBucket
+from services.sources.desk import Pauses
 from services.sources.http import HttpSource
+from services.web.kept_sessions import PostgresSessions
 from services.web.keys import Keys
 from services.web.session import Sessions
 
@@ -57,6 +57,7 @@ class Parts:
     keys: Keys
     sessions: Sessions
     sources: Mapping[tuple[str, str], Source]
+    pauses: Pauses
     supervisor: Supervisor
     health: Health
     routers: list[APIRouter]
@@ -137,8 +138,9 @@ async def opened(settings: Settings, config: Config) -> AsyncIterator[Parts]:
             parking=Parking(worker_db),
             directories=directories,
             keys=Keys(app_db, settings.bootstrap_key),
-            sessions=_sessions(settings),
+            sessions=_sessions(settings, app_db, directories),
             sources=_sources(config, client, app_db),
+            pauses=Pauses(worker_db),
             supervisor=supervisor,
             health=health,
             routers=[health.router()],
@@ -166,13 +168,13 @@ def _sources(
     return found
 
 
-def _sessions(settings: Settings) -> Sessions:
-    # The same in every process that knows the key, and worth nothing without it.
-    seed = settings.bootstrap_key or secrets.token_hex()
+def _sessions(settings: Settings, database: Database, directories: PostgresDirectories) -> Sessions:
     return Sessions(
-        hashlib.sha256(f"sessions {seed}".encode()).digest(),
+        PostgresSessions(database),
         dev_login=settings.dev_login,
         secure=urlsplit(settings.public_url).scheme == "https",
+        oidc=settings.oidc is not None,
+        is_active=lambda workspace, email: directories.of(workspace).is_active(email),
     )
 
 
@@ -190,6 +192,8 @@ def _watch(parts: Parts) -> None:
         return parts.supervisor.failing.get("people")
 
     parts.supervisor.start("people", parts.directories.run)
+    if parts.config.sources:
+        parts.supervisor.start("pauses", parts.pauses.run)
     parts.health.check("postgres", postgres)
     parts.health.check("kafka", kafka)
     parts.health.check("people", people)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.settings import HalfConfigured
 
 GRACE_S = 5
+HSTS = "max-age=31536000"
 FILES = 65_536
 """Files that a process may have open, where the system lets it: each connection is one."""
 
@@ -24,8 +25,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
-    """Listen while the context lasts; raises `HalfConfigured` when the port is taken."""
+async def serving(
+    app: FastAPI, host: str, port: int, *, only_https: bool = False
+) -> AsyncIterator[None]:
+    """Listen while the context lasts; raises `HalfConfigured` when the port is taken.
+
+    `only_https`: every answer says that this host is never to be asked over plain http again.
+    """
     _allow_files()
     listening = _listen(host, port)
     config = uvicorn.Config(
@@ -36,6 +42,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[None]:
         timeout_graceful_shutdown=GRACE_S,
         # Placet is put behind a proxy: nothing more is told about it than it must be.
         server_header=False,
+        headers=[("Strict-Transport-Security", HSTS)] if only_https else [],
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([listening]))

@@ -11,11 +11,14 @@ from events.store.log import PostgresLog
 from events.store.named_sql import statements
 from events.store.postgres import PostgresStore
 from projections.apply import ReadModels
+from projections.finding import Finding
 from projections.queries import Changes, Mirror, Queries
+from services.bootstrap.administration import show_administration, take_administration
+from services.bootstrap.channels import make_channels, make_surfaces
+from services.bootstrap.links import make_links, make_stops
 from services.bootstrap.parts import Parts, now
-from services.channels import Channel
-from services.channels.inbox import InboxChannel
-from services.channels.outbox import Mailbox, OutboxChannel
+from services.bootstrap.sign_in import make_sign_in
+from services.channels.outbox import Mailbox
 from services.decision.absences import Absences
 from services.decision.answering import Answering
 from services.decision.api import decision_router
@@ -25,17 +28,25 @@ from services.decision.changing import Changing
 from services.decision.dialects import dialect_routers
 from services.decision.dialects.native import Native
 from services.decision.forms import forms_router
+from services.decision.forms.preferring import preferring_router
 from services.decision.intake import Intake
 from services.decision.lifecycle import lifecycle_router
+from services.decision.prevented import Prevented
 from services.decision.timers import Timers
 from services.decision.write_back import WriteBacks
 from services.directory.delegations import Delegations
+from services.directory.kept_preferences import KeptPreferences
+from services.identity.passkeys import Passkeys
 from services.notifier.backlog import PostgresBacklog
 from services.notifier.cards import PostgresCards
+from services.notifier.drawing import Look
 from services.notifier.notify import Notifier
+from services.outgoing.delivering import Delivering
+from services.outgoing.guard import check_url, parse_allowed
 from services.people.delegating import delegations_router
 from services.people.importing import Imports
 from services.people.listing import people_router
+from services.people.notifications import notifications_router
 from services.people.scim.groups import Groups
 from services.people.scim.provisioning import Users
 from services.people.scim.routes import PREFIX as SCIM
@@ -52,14 +63,15 @@ from services.publisher.publish import Publisher
 from services.queue.api import queue_router
 from services.queue.broadcast import Broadcast
 from services.queue.directory import directory_router
+from services.queue.opened import PostgresOpened
+from services.queue.pages.passkeys import passkeys_router
+from services.queue.pages.preferences import PreferencePages
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
 from services.queue.unacknowledged import Unacknowledged
 from services.queue.waits import Waits
 from services.settings import HalfConfigured
 from services.web.app import authenticated
-from services.webhooks.delivering import Delivering
-from services.webhooks.guard import check_url, parse_allowed
 from services.webhooks.lanes import QUICK_PLACES, SLOW_PLACES
 from services.webhooks.redelivering import deliveries_router
 from services.webhooks.registry import Registry
@@ -81,7 +93,11 @@ def wire_decision(parts: Parts) -> None:
         policies=parts.config.policies,
     )
     types = parts.config.types
-    answering = Answering(parts.store, write_backs, now, types, parts.directories)
+    prevented = Prevented(parts.worker_db)
+    parts.supervisor.start("prevented", prevented.run)
+    answering = Answering(
+        parts.store, write_backs, now, types, parts.directories, refused=prevented.note
+    )
     asking = Asking(parts.store, now, types, parts.directories, parts.config.policies)
     intake = Intake(
         parts.store,
@@ -110,11 +126,17 @@ def wire_decision(parts: Parts) -> None:
     parts.routers.append(decision_router(asking, answering, authenticated(parts.keys)))
     parts.routers.append(bulk_router(answering, authenticated(parts.keys)))
     changing = Changing(parts.store, asking, now, parts.directories)
+    parts.routers.extend(make_surfaces(parts, answering, changing))
     parts.routers.append(lifecycle_router(changing, answering, authenticated(parts.keys)))
     queries = Queries(parts.app_db, parts.store)
     native = Native(asking=asking, answering=answering, queries=queries, types=types, clock=now)
     parts.routers.extend(dialect_routers(native, parts.app_db, authenticated(parts.keys)))
-    pages = make_pages(queries, parts.directories, parts.sessions, now)
+    opened = PostgresOpened(parts.app_db)
+    pages = make_pages(queries, parts.directories, parts.sessions, now, parts.pauses, opened)
+    take_administration(parts, pages)
+    parts.routers.extend(make_sign_in(parts, queries, pages))
+    parts.routers.append(make_links(parts, answering, pages))
+    parts.routers.append(make_stops(parts, pages))
     parts.routers.append(
         forms_router(
             answering,
@@ -124,6 +146,19 @@ def wire_decision(parts: Parts) -> None:
             parts.sessions,
             parts.directories,
             Delegations(parts.app_db),
+            now,
+            Passkeys(parts.app_db, parts.settings.public_url),
+        )
+    )
+    notify, channels = parts.config.notify, parts.config.channel_names
+    parts.routers.append(
+        preferring_router(
+            KeptPreferences(parts.app_db),
+            PreferencePages(pages, parts.directories, notify, channels),
+            pages,
+            parts.sessions,
+            notify,
+            channels,
             now,
         )
     )
@@ -157,9 +192,18 @@ def wire_queue(parts: Parts) -> None:
             config.types, config.policies, parts.directories, authenticated(parts.keys)
         )
     )
-    pages = make_pages(queries, parts.directories, parts.sessions, now)
+    opened = PostgresOpened(parts.app_db)
+    pages = make_pages(queries, parts.directories, parts.sessions, now, parts.pauses, opened)
+    show_administration(parts, pages)
     mailbox = Mailbox(parts.app_db)
-    parts.routers.append(pages_router(pages, queries, mailbox, streams, parts.sessions, now))
+    finding = Finding(parts.app_db)
+    parts.routers.append(
+        pages_router(pages, queries, finding, mailbox, streams, parts.sessions, now)
+    )
+    passkeys = Passkeys(parts.app_db, parts.settings.public_url)
+    parts.routers.append(passkeys_router(pages, passkeys))
+    preferences = PreferencePages(pages, parts.directories, config.notify, config.channel_names)
+    parts.routers.append(preferences.router())
 
 
 def wire_publisher(parts: Parts) -> None:
@@ -225,32 +269,34 @@ def wire_poller(parts: Parts) -> None:
 
 def wire_notifier(parts: Parts) -> None:
     """Cards, on every channel that is configured."""
-    channels: Mapping[str, Channel] = {
-        "inbox": InboxChannel(),
-        "outbox": OutboxChannel(parts.worker_db),
-    }
     types = parts.config.types
     notifier = Notifier(
         store=PostgresStore(parts.worker_db),
         cards=PostgresCards(parts.worker_db),
         backlog=PostgresBacklog(parts.worker_db),
-        channels=[channels[name] for name in parts.config.channels],
+        channels=make_channels(parts),
         sources=parts.sources,
-        templates={
-            (definition.workspace, definition.name): definition.file.card
+        looks={
+            (definition.workspace, definition.name): Look(
+                template=definition.file.card, sensitive=definition.file.sensitive
+            )
             for definition in parts.config.sources
-            if definition.file.card is not None
         },
-        type_templates={
-            (types.workspace, one.name): one.card for one in types.listed() if one.card is not None
+        type_looks={
+            (types.workspace, one.name): Look(template=one.card, sensitive=one.sensitive)
+            for one in types.listed()
         },
         effects=parts.effects,
         public_url=parts.settings.public_url,
         clock=now,
+        directories=parts.directories,
+        policies=parts.config.policies,
+        defaults=parts.config.notify,
     )
     parts.consume("placet.notifier", LOG.name, notifier.handle)
     parts.supervisor.start("notifier-retries", notifier.run_retries)
     parts.supervisor.start("notifier-sweeps", notifier.run_sweeps)
+    parts.supervisor.start("notifier-digests", notifier.run_digests)
 
 
 def wire_webhooks(parts: Parts) -> None:
@@ -293,6 +339,16 @@ def wire_people(parts: Parts) -> None:
     parts.routers.append(people_router(parts.directories, imports, authenticate))
     delegations = Delegations(parts.app_db)
     parts.routers.append(delegations_router(delegations, authenticate, now))
+    parts.routers.append(
+        notifications_router(
+            KeptPreferences(parts.app_db),
+            parts.directories,
+            parts.config.notify,
+            parts.config.channel_names,
+            authenticate,
+            now,
+        )
+    )
     at = f"{parts.settings.public_url}{SCIM}"
     users, groups = Users(parts.app_db, at), Groups(parts.app_db, at)
     parts.routers.append(scim_router(users, groups, authenticate, at))

@@ -13,10 +13,12 @@ import msgspec
 from events.approval import ApprovalReassigned, SourceRecord, WriteBackFailed
 from events.course import Course
 from projections.approval_view import OPEN, ApprovalView
-from services.channels.facts import Details, Fact, details
+from services.channels.differences import Difference, differences
+from services.channels.facts import Details, Fact, details, headline
 from services.channels.mustache import MOST_TITLE, CardTemplate, drawn
 from services.channels.plain import block, line
 from services.channels.questions import Question, said
+from services.channels.sensitive import without
 from services.channels.status import (
     MOST_NAME,
     MOST_REASON,
@@ -49,11 +51,16 @@ _NOT_SHOWN = ("template_error", "time_left")
 class Card:
     """What is shown, in plain text: a channel escapes it for its own markup.
 
+    `approval_id` and `revision` are what a button answers. `amount` is the sum that it is about,
+    if there is one; `differences` what has changed since the revision that the reader saw before.
     `asks` is what the reader is to do; None: nothing just now, so there is nothing to press.
+    `answer_by` is until when, for programs; `settled_by` is whose doing it is that it is over.
     `body` stands in place of `details` when the source has a template. `template_error` says why
     that template could not be used; it is for the log and is not shown.
     """
 
+    approval_id: str
+    revision: str
     title: str
     status: str
     shown: Shown
@@ -66,6 +73,8 @@ class Card:
     said: tuple[Fact, ...]
     urgency: str
     reason: str | None
+    amount: str | None
+    differences: tuple[Difference, ...]
     deadline: str | None
     time_left: str | None
     body: str | None
@@ -73,6 +82,8 @@ class Card:
     link: str
     record: str | None
     record_link: str | None
+    answer_by: datetime | None = None
+    settled_by: str | None = None
     template_error: str | None = None
 
     @property
@@ -95,15 +106,18 @@ def make_card(
     now: datetime,
     superseded_by: ApprovalView | None = None,
     failure: WriteBackFailed | None = None,
-    changed: bool = False,
+    before: ApprovalView | None = None,
     passed_on: ApprovalReassigned | None = None,
     questions: Sequence[Question] = (),
+    sensitive: Sequence[str] = (),
 ) -> Card:
     """Return the card of one approver.
 
     `superseded_by` is the approval as it is now, for a card that shows an older revision of it;
-    `failure` is why an answer was not taken; `changed` tells that an older card is replaced;
-    `passed_on` is to whom the approver's place went; `questions` are all that were asked back.
+    `failure` is why an answer was not taken; `before` is the approval as the approver was last
+    shown it, where that was another revision; `passed_on` is to whom the approver's place went;
+    `questions` are all that were asked back; `sensitive` are JSON pointers to what of the payload
+    is left out.
     """
     shown: Shown = "open" if view.status in OPEN else "settled"
     asks: Asks | None = None
@@ -114,7 +128,7 @@ def make_card(
         status = answered(view)
     elif is_asked(view, approver_email):
         asks = "decision"
-        status = waiting(view, approver_email, failure, changed=changed)
+        status = waiting(view, approver_email, failure, changed=before is not None)
     else:
         status = elsewhere(view, approver_email, passed_on)
     return _card(
@@ -126,6 +140,8 @@ def make_card(
         template=template,
         now=now,
         questions=said(questions, but=view.asked_back),
+        before=before,
+        sensitive=sensitive,
     )
 
 
@@ -136,6 +152,7 @@ def make_question(
     public_url: str,
     template: CardTemplate | None,
     now: datetime,
+    sensitive: Sequence[str] = (),
 ) -> Card:
     """Return the card on which the requester reads what was asked back: none to approve with."""
     is_open = view.status == "pending" and view.asked_back == question.asked
@@ -148,6 +165,8 @@ def make_question(
         template=template,
         now=now,
         questions=(),
+        before=None,
+        sensitive=sensitive,
     )
 
 
@@ -161,7 +180,10 @@ def _card(
     template: CardTemplate | None,
     now: datetime,
     questions: tuple[Fact, ...],
+    before: ApprovalView | None,
+    sensitive: Sequence[str],
 ) -> Card:
+    whole, view = view, _outside(view, sensitive)
     link = f"{public_url.rstrip('/')}/approvals/{quote(view.id, safe='')}"
     title, body, template_error = line(view.title, MOST_TITLE), None, None
     if template is not None:
@@ -170,6 +192,8 @@ def _card(
         except Exception as error:  # noqa: BLE001 # a template of a user may fail in any way, and the approver is asked all the same
             template_error = f"{type(error).__name__}: {error}"
     return Card(
+        approval_id=view.id,
+        revision=view.revision,
         title=title,
         status=status,
         shown=shown,
@@ -182,7 +206,11 @@ def _card(
         said=questions,
         urgency=view.urgency,
         reason=block(view.reason, MOST_REASON) or None if view.reason else None,
+        amount=_amount(whole, view),
+        differences=_differences(before, whole, sensitive) if before and shown == "open" else (),
         deadline=time(view.deadline) if asks else None,
+        answer_by=view.deadline if asks else None,
+        settled_by=(view.decided_by or view.withdrawn_by) if shown == "settled" else None,
         time_left=_span(view.deadline - now) if asks else None,
         body=body,
         details=details(view.payload),
@@ -191,6 +219,25 @@ def _card(
         record_link=_safe_url(view.source.url) if view.source else None,
         template_error=template_error,
     )
+
+
+def _outside(view: ApprovalView, sensitive: Sequence[str]) -> ApprovalView:
+    """Return the approval as it may leave Placet."""
+    if not sensitive:
+        return view
+    return msgspec.structs.replace(view, payload=without(view.payload, sensitive))
+
+
+def _amount(whole: ApprovalView, shown: ApprovalView) -> str | None:
+    """Return the sum that it is about: that one or none, never another because it is left out."""
+    total = headline(whole.payload)
+    return total[1] if total is not None and headline(shown.payload) == total else None
+
+
+def _differences(
+    before: ApprovalView, now_is: ApprovalView, sensitive: Sequence[str]
+) -> tuple[Difference, ...]:
+    return differences((before.title, before.payload), (now_is.title, now_is.payload), sensitive)
 
 
 def _approvers(view: ApprovalView) -> tuple[str, ...]:

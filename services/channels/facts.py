@@ -20,6 +20,8 @@ MOST_CELL = 200
 _AMOUNT = re.compile(r"\b(amount|total|subtotal|price|cost|value|sum|tax|fee|budget)\b")
 # Of these, a number is no amount in the unit of the currency.
 _NO_AMOUNT = re.compile(r"\b(cents?|minor|micros?|count|number|id|rate|percent|quantity)\b")
+TOTALS = ("total_amount", "amount", "total")
+"""Where the amount of an approval stands, the first that is there."""
 _CURRENCY_KEYS = ("currency", "currency_code", "currencyCode")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _NAME_KEYS = ("full_name", "fullName", "display_name", "displayName", "name")
@@ -63,7 +65,7 @@ def details(payload: Json) -> Details:
         return _of_object(payload)
     if _is_table(payload):
         return Details(tables=(_table("Items", payload, None),))
-    text = "" if payload is None else _value("", payload, None)
+    text = "" if payload is None else value_of("", payload, None)
     return Details(facts=(Fact(label="Content", value=text),) if text else ())
 
 
@@ -100,6 +102,18 @@ def currency_of(node: Mapping[str, Json]) -> str | None:
     return None
 
 
+def headline(payload: Json) -> tuple[str, str] | None:
+    """Return key and text of the amount that an approval is about, if it has one in a currency."""
+    if not isinstance(payload, Mapping):
+        return None
+    currency = currency_of(payload)
+    for key in TOTALS:
+        text = amount(key, payload.get(key))
+        if currency and text:
+            return key, f"{text} {currency}"
+    return None
+
+
 def _of_object(payload: Mapping[str, Json]) -> Details:
     currency = currency_of(payload)
     facts: list[Fact] = []
@@ -111,7 +125,7 @@ def _of_object(payload: Mapping[str, Json]) -> Details:
         if _is_table(value) and len(tables) < MOST_TABLES:
             tables.append(_table(words(key), value, currency))
         elif len(facts) < MOST_FACTS:
-            facts.append(Fact(label=words(key), value=_value(key, value, currency)))
+            facts.append(Fact(label=words(key), value=value_of(key, value, currency)))
         else:
             more += 1
     if currency and not any(fact.value.endswith(f" {currency}") for fact in facts):
@@ -139,7 +153,7 @@ def _table(label: str, items: Sequence[Mapping[str, Json]], currency: str | None
     columns = keys[:MOST_COLUMNS]
     rows = tuple(
         tuple(
-            line(_value(key, item.get(key), currency_of(item) or currency), MOST_CELL)
+            line(value_of(key, item.get(key), currency_of(item) or currency), MOST_CELL)
             for key in columns
         )
         for item in shown
@@ -163,7 +177,8 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _value(key: str, value: Json, currency: str | None) -> str:
+def value_of(key: str, value: Json, currency: str | None) -> str:
+    """Return any value as text, an amount with its currency; empty for nothing."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -174,7 +189,9 @@ def _value(key: str, value: Json, currency: str | None) -> str:
     if money is not None:
         return f"{money} {currency}" if currency else money
     if isinstance(value, list) and _is_flat(value):
-        return line(", ".join(_value(key, one, currency) for one in value[:MOST_ROWS]), MOST_VALUE)
+        return line(
+            ", ".join(value_of(key, one, currency) for one in value[:MOST_ROWS]), MOST_VALUE
+        )
     if isinstance(value, dict) and _is_flat(value.values()):
         return _of_flat(value, currency)
     return block(json.dumps(value, ensure_ascii=False), MOST_VALUE)
@@ -185,7 +202,7 @@ def _of_flat(value: Mapping[str, Json], currency: str | None) -> str:
     if email:
         return line(f"{name} ({email})" if name else email, MOST_VALUE)
     parts = [
-        f"{words(key)}: {_value(key, one, currency_of(value) or currency)}"
+        f"{words(key)}: {value_of(key, one, currency_of(value) or currency)}"
         for key, one in value.items()
         if one is not None
     ]

@@ -7,6 +7,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from services.channels.card import Asks, Card
+from services.channels.digest import Digest, digest_subject, facts_of
+from services.channels.text import NOTHING
 
 _VERBS: Mapping[Asks | None, str] = {
     "decision": "Approve or reject",
@@ -18,12 +20,19 @@ _VERBS: Mapping[Asks | None, str] = {
 
 def html(card: Card) -> str:
     """Return the document."""
-    return _template("card.html").render(card=card, verb=_VERBS[card.asks])
+    return _template("card.html").render(card=card, verb=_VERBS[card.asks], nothing=NOTHING)
 
 
 def reminder_html(card: Card) -> str:
     """Return the document of a short message that a card still waits for its reader."""
     return _template("reminder.html").render(card=card)
+
+
+def digest_html(digest: Digest) -> str:
+    """Return the document of a digest."""
+    return _template("digest.html").render(
+        digest=digest, subject=digest_subject(digest), facts_of=facts_of
+    )
 
 
 @cache

@@ -4,7 +4,8 @@ It is a channel all the same, so that one rule holds for all: each approver was 
 channel, in which revision and with which content, and the history shows it.
 """
 
-from services.channels.card import Card, Shown
+from services.channels import Recipient
+from services.channels.card import Card
 
 
 class InboxChannel:
@@ -12,12 +13,16 @@ class InboxChannel:
 
     name = "inbox"
 
+    def reaches(self, to: Recipient) -> bool:  # noqa: ARG002 # everybody has one
+        """See `Channel.reaches`: everybody has a queue."""
+        return True
+
     async def send(
-        self, card: Card, *, approval_id: str, approver: str, workspace: str, idempotency_key: str
+        self, card: Card, *, to: Recipient, workspace: str, idempotency_key: str
     ) -> str | None:
         """See `Channel.send`: the approval is in the queue already, so nothing is sent."""
 
     async def update(
-        self, reference: str | None, card: Card, shown: Shown, *, workspace: str
+        self, reference: str | None, card: Card, *, to: Recipient, workspace: str
     ) -> None:
         """See `Channel.update`: the queue shows the approval as it is."""

@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from events.store.database import Database
 from events.store.named_sql import statements
 from projections.cursors import cursor_of_time, time_of
-from services.channels import ChannelRefused
+from services.channels import ChannelRefused, Recipient
 from services.channels.card import Card, Shown
-from services.channels.html import html, reminder_html
+from services.channels.digest import Digest, digest_subject, digest_text
+from services.channels.html import digest_html, html, reminder_html
 from services.channels.text import reminder, subject, text
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -52,13 +54,18 @@ class OutboxChannel:
     """
 
     name = "outbox"
+    repeatable: Literal[True] = True
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = statements("services.channels")
 
+    def reaches(self, to: Recipient) -> bool:  # noqa: ARG002 # everybody has one
+        """See `Channel.reaches`: it is a table of ours."""
+        return True
+
     async def send(
-        self, card: Card, *, approval_id: str, approver: str, workspace: str, idempotency_key: str
+        self, card: Card, *, to: Recipient, workspace: str, idempotency_key: str
     ) -> str | None:
         """See `Channel.send`; the reference is the message's id."""
         message_id = _message_id(idempotency_key)
@@ -67,8 +74,8 @@ class OutboxChannel:
                 self._sql["send"],
                 workspace,
                 message_id,
-                approval_id,
-                approver,
+                card.approval_id,
+                to.email,
                 *_content(card),
                 card.shown,
             )
@@ -79,8 +86,7 @@ class OutboxChannel:
         reference: str | None,
         card: Card,
         *,
-        approval_id: str,
-        approver: str,
+        to: Recipient,
         workspace: str,
         idempotency_key: str,
     ) -> None:
@@ -93,15 +99,38 @@ class OutboxChannel:
                 self._sql["send"],
                 workspace,
                 f"{reference}_{_message_id(idempotency_key)}",
-                approval_id,
-                approver,
+                card.approval_id,
+                to.email,
                 line,
                 body,
                 reminder_html(card),
                 card.shown,
             )
 
-    async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
+    async def send_digest(
+        self, digest: Digest, *, to: Recipient, workspace: str, idempotency_key: str
+    ) -> None:
+        """See `Digesting.send_digest`; it is about no approval of its own."""
+        async with self._database.workspace(workspace) as connection:
+            await connection.execute(
+                self._sql["send"],
+                workspace,
+                _message_id(idempotency_key),
+                "",
+                to.email,
+                digest_subject(digest),
+                digest_text(digest),
+                digest_html(digest),
+                "open",
+            )
+
+    async def find(
+        self,
+        idempotency_key: str,
+        *,
+        to: Recipient,  # noqa: ARG002 # the key knows whom it is for
+        workspace: str,
+    ) -> str | None:
         """See `Finder.find`."""
         message_id = _message_id(idempotency_key)
         async with self._database.workspace(workspace) as connection:
@@ -109,14 +138,19 @@ class OutboxChannel:
         return found
 
     async def update(
-        self, reference: str | None, card: Card, shown: Shown, *, workspace: str
+        self,
+        reference: str | None,
+        card: Card,
+        *,
+        to: Recipient,  # noqa: ARG002 # the message knows whom it is for
+        workspace: str,
     ) -> None:
         """See `Channel.update`."""
         if reference is None:
             return
         async with self._database.workspace(workspace) as connection:
             found = await connection.fetchval(
-                self._sql["update"], workspace, reference, *_content(card), shown
+                self._sql["update"], workspace, reference, *_content(card), card.shown
             )
         if found is None:
             raise ChannelRefused(f"There is no message {reference} in the outbox.")

@@ -88,14 +88,23 @@ def answered(view: ApprovalView) -> str:
         case "expired":
             return f"Expired at {time(view.expires_at)}: nobody decided in time."
         case "deciding" | "pending":
-            given = [one for one in view.approvers if one.answer]
-            # Where several answer, the view does not say which answer came last.
-            if view.course is not None or not given:
-                return "The answer is on its way to the source."
-            who = f"{given[0].answer} by {given[0].email}"
-            return f"The answer ({line(who, MOST_NAME)}) is on its way to the source."
+            return _answer_given(view)
         case _:
             assert_never(view.status)
+
+
+def _answer_given(view: ApprovalView) -> str:
+    given = [one for one in view.approvers if one.answer]
+    answer = "The answer"
+    # Where several answer, the view does not say which answer came last.
+    if view.course is None and given:
+        who = line(f"{given[0].answer} by {given[0].email}", MOST_NAME)
+        answer = f"The answer ({who})"
+    if view.held_until is None:
+        return f"{answer} is on its way to the source."
+    # To the second, since it is held for a few of them.
+    until = view.held_until.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{answer} counts from {until}. Until then it can be taken back in Placet."
 
 
 def for_requester(view: ApprovalView, question: Question) -> str:

@@ -12,6 +12,9 @@ _WANTED: Mapping[Asks, str] = {
     "changes": "To change",
 }
 
+NOTHING = "nothing"
+"""Stands for what was not there, or is not there any more."""
+
 
 def subject(card: Card) -> str:
     """Return one line for a list of messages."""
@@ -36,6 +39,8 @@ def _lines(card: Card) -> Iterator[str]:
     yield ""
     yield _indented(card.status)
     yield ""
+    if card.amount:
+        yield f"Amount: {card.amount}"
     yield f"Asked by: {card.requester}"
     yield f"Approvers: {', '.join(card.approvers)}"
     if card.progress:
@@ -49,6 +54,11 @@ def _lines(card: Card) -> Iterator[str]:
         yield f"Answer by: {card.deadline} ({card.time_left} left when this was written)"
     if card.reason:
         yield f"Why: {_indented(card.reason)}"
+    if card.differences:
+        yield "Changed since you saw it:"
+    for changed in card.differences:
+        # The label is the payload's: indented, so that it does not pass for one of ours.
+        yield f"  - {changed.label}: {changed.before or NOTHING} -> {changed.after or NOTHING}"
     for one in card.said:
         yield f"{one.label}: {_indented(one.value)}"
     yield ""

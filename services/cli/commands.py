@@ -12,6 +12,7 @@ from services.cli import (
     parked,
     people,
     policies,
+    releasing,
     sources,
     waking,
     webhooks,
@@ -38,6 +39,7 @@ app.command()(approvals.show)
 app.command()(asking.request)
 app.command()(approvals.approve)
 app.command()(approvals.deny)
+app.command()(lifecycle.undo)
 app.command("ask-back")(lifecycle.ask_back)
 app.command()(lifecycle.answer)
 app.command()(lifecycle.revise)
@@ -52,5 +54,6 @@ app.add_typer(people.app, name="people")
 app.add_typer(parked.app, name="parked")
 app.add_typer(sources.app, name="source")
 app.add_typer(keys.app, name="key")
+app.command()(releasing.release)
 app.add_typer(webhooks.app, name="webhooks")
 app.command()(mcp.mcp)

@@ -1,4 +1,4 @@
-"""Commands on the way to a decision: ask back, answer, revise, pass on, remind."""
+"""Commands around a decision: ask back, answer, revise, pass on, remind, undo."""
 # imported when a command runs, so that `--help` and the others start fast
 
 import secrets
@@ -95,6 +95,12 @@ def remind(approval_id: Id, *, as_json: Json = False) -> None:
     """Remind those who have not answered what you asked."""
     approval = _post(approval_id, "remind", {})
     _tell(approval, f"Reminded. {_waits_for(approval)}", as_json=as_json)
+
+
+def undo(approval_id: Id, *, approver: Approver = None, as_json: Json = False) -> None:
+    """Take back an answer given in the inbox or on a channel, while it is held."""
+    approval = _post(approval_id, "undo", _given(approver=approver))
+    _tell(approval, f"Nothing came of it. {_waits_for(approval)}", as_json=as_json)
 
 
 def _post(

@@ -83,6 +83,24 @@ def show(email: Person, *, as_json: Json = False) -> None:
     out.print(table)
 
 
+@app.command()
+def notifications(email: Person, *, as_json: Json = False) -> None:
+    """Show how somebody is told of what waits: order, quiet hours, digests."""
+    told = call("GET", f"/v1/people/{quote(email, safe='')}/notifications")
+    if as_json:
+        print_json(told)
+        return
+    from rich.table import Table
+
+    table = Table("", "said", "holds")
+    for name, holds in told["effective"].items():
+        cells = (_said_told(told["own"][name]), _said_told(holds))
+        table.add_row(name.replace("_", " "), *(plain(cell) for cell in cells))
+    out.print(table)
+    channels = ", ".join(told["channels"])
+    out.print(plain(f"Channels: {channels}. The inbox always shows what waits."), soft_wrap=True)
+
+
 @app.command("import")
 def import_people(
     file: Annotated[Path, typer.Argument(help="CSV with a header; - reads it.")],
@@ -194,6 +212,20 @@ def end_delegation(
     else:
         text = f"{ended['to']} answers for {ended['person']} no more by {ended['id']}."
         out.print(plain(text), soft_wrap=True)
+
+
+def _said_told(value: object) -> str:
+    if not isinstance(value, list):
+        return "" if value is None else _said(value)
+    return (
+        ", ".join(
+            f"{one['from']} to {one['until']} ({', '.join(one['days'])})"
+            if isinstance(one, dict)
+            else str(one)
+            for one in value
+        )
+        or "none"
+    )
 
 
 def _said(value: object) -> str:

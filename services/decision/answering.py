@@ -3,20 +3,27 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from events.approval import (
     ApprovalEvent,
     ApprovalRequested,
     ApprovalWithdrawn,
+    Assurance,
     Edited,
     Json,
     Outcome,
     Person,
     WriteBackFailed,
 )
-from events.commands import AcknowledgeApproval, CommentOnApproval, SubmitDecision, WithdrawApproval
+from events.commands import (
+    AcknowledgeApproval,
+    CommentOnApproval,
+    SubmitDecision,
+    UndoDecision,
+    WithdrawApproval,
+)
 from events.decider import Refused
 from events.handling import Handled, Order, handle
 from events.state import Deciding
@@ -56,7 +63,11 @@ class WriteBacks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What somebody answered, and how it came."""
+    """What somebody answered, and how it came.
+
+    `shown` is the digest of the card or page that they answered. `undoable`: they can take it back
+    for as long as its type says, and nothing comes of it before.
+    """
 
     outcome: Outcome
     by: Person
@@ -66,10 +77,18 @@ class Answer:
     revision: str | None
     payload: Mapping[str, Json] | None = None
     """What is approved instead of what was asked for; None for that itself."""
+    assurance: Assurance = "key"
+    shown: str | None = None
+    undoable: bool = False
+    command_id: str | None = None
+    """The same each time this very answer is sent again; None for one that is made for it."""
 
 
 class Answering:
-    """Submits decisions, comments and withdrawals; raises `Refused` and `Unavailable`."""
+    """Submits decisions, comments and withdrawals; raises `Refused` and `Unavailable`.
+
+    `refused` is told of the workspace and the refusal of each answer that is not taken.
+    """
 
     def __init__(
         self,
@@ -78,24 +97,43 @@ class Answering:
         clock: Callable[[], datetime],
         types: ApprovalTypes | None = None,
         directories: Directories | None = None,
+        refused: Callable[[str, Refused], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._write_backs = write_backs
         self._clock = clock
         self._types = types or ApprovalTypes()
         self._directories = directories or FixedDirectories()
+        self._refused = refused
         self._carrying: set[asyncio.Task[None]] = set()
 
-    async def decide(self, workspace: str, approval_id: str, answer: Answer) -> ApprovalView:
+    async def decide(
+        self,
+        workspace: str,
+        approval_id: str,
+        answer: Answer,
+        *,
+        wait_s: float = WAIT_FOR_SOURCE_S,
+    ) -> ApprovalView:
         """Submit an answer and return the approval after it: final, `deciding`, or `pending`.
 
-        Pending is what others have to answer as well. The answer is durable when this returns.
-        For a mirrored record the source is told at once and waited for a few seconds; it goes on
-        being told after that. Raises `Refused` also when the source shows within that time that
+        Pending is what others have to answer as well. The answer is durable when this returns; one
+        that is held so that it can be taken back is `deciding` until then.
+        For a mirrored record the source is told at once and waited for, `wait_s` at most; it goes
+        on being told after that. Raises `Refused` also when the source shows within that time that
         the answer is not true any more, and `Problem` for an edited payload that does not fit its
         type (422), an answer through an assistant that the type does not allow (403), or one of
         somebody who is not active any more (403).
         """
+        try:
+            return await self._decide(workspace, approval_id, answer, wait_s)
+        except Refused as refused:
+            self._refused(workspace, refused)
+            raise
+
+    async def _decide(
+        self, workspace: str, approval_id: str, answer: Answer, wait_s: float
+    ) -> ApprovalView:
         now = self._clock()
         directory = self._directories.of(workspace)
         refuse_inactive(directory, answer.by.email)
@@ -108,27 +146,51 @@ class Answering:
             revision=answer.revision,
             edited=await self._edited(workspace, approval_id, answer),
             stands_in_for=directory.stands_in_for(answer.by.email, now),
+            assurance=answer.assurance,
+            shown=answer.shown,
+            held_until=await self._held_until(workspace, approval_id, answer, now),
             now=now,
         )
-        handled = await self._handle(workspace, approval_id, command)
+        handled = await self._handle(workspace, approval_id, command, answer.command_id)
         if not isinstance(handled.state, Deciding):
             return view_of(workspace, approval_id, handled.facts)
         carrying = asyncio.create_task(self._write_backs.carry_out(workspace, approval_id))
         self._carrying.add(carrying)
         carrying.add_done_callback(self._carrying.discard)
-        await asyncio.wait([carrying], timeout=WAIT_FOR_SOURCE_S)
+        if handled.state.answer.held_until is not None:
+            return view_of(workspace, approval_id, handled.facts)
+        await asyncio.wait([carrying], timeout=wait_s)
         stream = (await self._store.read(workspace, [approval_id]))[approval_id]
         facts = [recorded.event for recorded in stream]
         _refuse_what_the_source_did_not_take(facts[len(handled.facts) :])
         return view_of(workspace, approval_id, facts)
 
+    async def undo(self, workspace: str, approval_id: str, *, by: Person) -> ApprovalView:
+        """Take back an answer that is held, and return the approval, which is pending again."""
+        command = UndoDecision(by=by, now=self._clock())
+        handled = await self._handle(workspace, approval_id, command)
+        return view_of(workspace, approval_id, handled.facts)
+
+    async def _held_until(
+        self, workspace: str, approval_id: str, answer: Answer, now: datetime
+    ) -> datetime | None:
+        if not answer.undoable:
+            return None
+        asked = await self._asked(workspace, approval_id)
+        held = self._types.within(workspace).held_for(asked.about.type) if asked else timedelta()
+        return now + held if held else None
+
+    async def _asked(self, workspace: str, approval_id: str) -> ApprovalRequested | None:
+        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
+        asked = stream[0].event if stream else None
+        return asked if isinstance(asked, ApprovalRequested) else None
+
     async def _edited(self, workspace: str, approval_id: str, answer: Answer) -> Edited | None:
         """Hold an answer to the type of what it is for; return what it changes of the payload."""
         if answer.payload is None and answer.channel != MCP:
             return None
-        stream = (await self._store.read(workspace, [approval_id]))[approval_id]
-        asked = stream[0].event if stream else None
-        if isinstance(asked, ApprovalRequested):
+        asked = await self._asked(workspace, approval_id)
+        if asked is not None:
             kind = self._types.within(workspace).find(asked.about.type)
             if answer.channel == MCP and not (kind and kind.decide_over_mcp):
                 raise Problem(
@@ -206,12 +268,21 @@ class Answering:
         self,
         workspace: str,
         approval_id: str,
-        command: SubmitDecision | WithdrawApproval | CommentOnApproval | AcknowledgeApproval,
+        command: SubmitDecision
+        | UndoDecision
+        | WithdrawApproval
+        | CommentOnApproval
+        | AcknowledgeApproval,
+        command_id: str | None = None,
     ) -> Handled:
         return await handle(
             self._store,
             workspace,
-            Order(approval_id=approval_id, command=command, command_id=new_command_id()),
+            Order(
+                approval_id=approval_id,
+                command=command,
+                command_id=command_id or new_command_id(),
+            ),
         )
 
 

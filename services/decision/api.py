@@ -22,6 +22,8 @@ from services.web.keys import Principal
 from services.web.problems import Invalid, Problem
 
 STATUS_OF: Mapping[RefusalCode, int] = {
+    "assurance_too_low": 403,
+    "too_late_to_undo": 409,
     "not_found": 404,
     "not_an_approver": 403,
     "not_the_requester": 403,

@@ -1,8 +1,8 @@
-"""Decides many approvals in one call: each by itself, with a result of its own."""
+"""Decides many approvals together: each by itself, with a result of its own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -11,11 +11,7 @@ from starlette.responses import Response
 from events.store import Unavailable, VersionConflict
 from projections.approval_view import ApprovalView
 from services.decision.answering import Answering
-from services.decision.api import (
-    DecisionBody,
-    answer_one,
-    refuse_agents,
-)
+from services.decision.api import DecisionBody, answer_one, refuse_agents
 from services.web.answers import json_answer, lists, takes
 from services.web.app import Authenticate, problems, require
 from services.web.bodies import read_json, read_json_body
@@ -50,6 +46,7 @@ class DecisionResult(msgspec.Struct):
 
 
 _bodies = msgspec.json.Decoder(DecisionsBody)
+_T = TypeVar("_T")
 
 
 def bulk_router(answering: Answering, authenticate: Authenticate) -> APIRouter:
@@ -73,45 +70,55 @@ def bulk_router(answering: Answering, authenticate: Authenticate) -> APIRouter:
         require(principal, "approvals:decide")
         refuse_agents(principal)
         body = read_json(await read_json_body(request), _bodies)
-        results = await _all(answering, principal, body.decisions)
-        return json_answer({"data": results})
+        results = await each(
+            body.decisions,
+            lambda decision: decision.approval_id,
+            lambda decision: answer_one(answering, principal, decision.approval_id, decision),
+        )
+        told = map(_result, body.decisions, results)
+        return json_answer({"data": [*told]})
 
     return router
 
 
-async def _all(
-    answering: Answering, principal: Principal, decisions: Sequence[DecisionOf]
-) -> list[DecisionResult]:
+async def each(
+    items: Sequence[_T],
+    approval_of: Callable[[_T], str],
+    one: Callable[[_T], Awaitable[ApprovalView]],
+) -> list[ApprovalView | Problem]:
+    """Do one thing for each of many, and return what came of each in their order.
+
+    None that fails stops another. What is for the same approval is done in its order.
+    """
     places = asyncio.Semaphore(TOGETHER)
-    results: dict[int, DecisionResult] = {}
+    results: dict[int, ApprovalView | Problem] = {}
     by_approval: dict[str, list[int]] = {}
-    for place, one in enumerate(decisions):
-        by_approval.setdefault(one.approval_id, []).append(place)
+    for place, item in enumerate(items):
+        by_approval.setdefault(approval_of(item), []).append(place)
 
     async def in_order(of_one: Sequence[int]) -> None:
         for place in of_one:
             async with places:
-                results[place] = await _one(answering, principal, decisions[place])
+                results[place] = await _tried(one(items[place]))
 
     await asyncio.gather(*(in_order(of_one) for of_one in by_approval.values()))
-    return [results[place] for place in range(len(decisions))]
+    return [results[place] for place in range(len(items))]
 
 
-async def _one(answering: Answering, principal: Principal, decision: DecisionOf) -> DecisionResult:
+async def _tried(change: Awaitable[ApprovalView]) -> ApprovalView | Problem:
     try:
-        view = await answer_one(answering, principal, decision.approval_id, decision)
+        return await change
     except Problem as problem:
-        return _failed(decision, problem)
+        return problem
     except Unavailable as error:
-        return _failed(decision, unavailable(str(error)))
+        return unavailable(str(error))
     except VersionConflict:
-        return _failed(
-            decision, unavailable("Others change this approval at the same moment. Try again.")
-        )
-    status = 202 if view.status == "deciding" else 200
-    return DecisionResult(decision.approval_id, status, view, None)
+        return unavailable("Others change this approval at the same moment. Try again.")
 
 
-def _failed(decision: DecisionOf, problem: Problem) -> DecisionResult:
-    document: Mapping[str, Any] = document_of(problem)
-    return DecisionResult(decision.approval_id, problem.status, None, dict(document))
+def _result(decision: DecisionOf, came: ApprovalView | Problem) -> DecisionResult:
+    if isinstance(came, Problem):
+        document: Mapping[str, Any] = document_of(came)
+        return DecisionResult(decision.approval_id, came.status, None, dict(document))
+    status = 202 if came.status == "deciding" else 200
+    return DecisionResult(decision.approval_id, status, came, None)

@@ -1,4 +1,4 @@
-"""The calls on the way to a decision: pass on, remind, ask back, answer, revise."""
+"""The calls around a decision: pass on, remind, ask back, answer, revise, take an answer back."""
 
 from typing import Annotated
 
@@ -46,6 +46,12 @@ class ReassignBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     approver: Address | None = None
 
 
+class UndoBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whose answer is taken back; `approver` only from a key that answers for others."""
+
+    approver: Address | None = None
+
+
 class RemindBody(msgspec.Struct, forbid_unknown_fields=True):
     """Nothing more than that they are to be reminded."""
 
@@ -78,10 +84,11 @@ class ReviseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     revision: Name | None = None
 
 
-BODIES = (ReassignBody, RemindBody, QuestionBody, AnswerBody, ReviseBody)
+BODIES = (ReassignBody, UndoBody, RemindBody, QuestionBody, AnswerBody, ReviseBody)
 """The shapes that these calls take, for the OpenAPI document."""
 
 _reassignments = msgspec.json.Decoder(ReassignBody)
+_undos = msgspec.json.Decoder(UndoBody)
 _reminders = msgspec.json.Decoder(RemindBody)
 _questions = msgspec.json.Decoder(QuestionBody)
 _answers = msgspec.json.Decoder(AnswerBody)
@@ -116,6 +123,28 @@ def lifecycle_router(
             person=address(body.person, "person") if body.person is not None else None,
             reason=body.reason,
             via=principal.key_id if body.approver is not None else None,
+        )
+        return shown(await changed(answering, principal, approval_id, change))
+
+    @router.post(
+        "/approvals/{approval_id}/undo",
+        summary="Take back an answer that is held",
+        description="An answer that was given in the inbox or on a channel is held for as long as "
+        "its type says: `held_until`. Until then whoever gave it can take it back.",
+        responses={
+            200: shows("Approval", "Taken back; it waits again. Nothing held: as it is."),
+            **problems(404, 409, 413, 415, 422),
+        },
+        openapi_extra=takes("UndoBody", required=False),
+    )
+    async def undo(request: Request, approval_id: str, principal: Principal = caller) -> Response:
+        require(principal, "approvals:decide")
+        refuse_agents(principal)
+        body = read_json(await read_json_body(request) or b"{}", _undos)
+        change = answering.undo(
+            principal.workspace,
+            known(approval_id),
+            by=_answering_as(principal, body.approver),
         )
         return shown(await changed(answering, principal, approval_id, change))
 

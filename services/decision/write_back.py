@@ -41,6 +41,8 @@ DECISION_NOTE = "decision_note"
 DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 WINDOW = timedelta(minutes=15)
 """How long a source may stay unreachable before the approver is told that it did."""
+GRACE = timedelta(seconds=1)
+"""How much later than it can be taken back an answer is carried out: clocks differ."""
 NOTE_ATTEMPTS = 8
 MOST_NAMED = 10
 """How many of those who decided a work note names."""
@@ -148,10 +150,17 @@ class WriteBacks:
         attempt = await self._effects.take(effect)
         if attempt is None:
             return
+        held = _held_for(state, self._clock())
+        if held > 0:
+            await self._effects.later(effect, held, "It can still be taken back.")
+            return
         record = state.asked.about.source
         source = self._sources.get((effect.workspace, record.name)) if record else None
         try:
-            end = await self._tried(source, effect, attempt, state)
+            if record is None:
+                end: Command = self._confirmed(state)
+            else:
+                end = await self._tried(source, effect, attempt, state)
         except SourceUnavailable as error:
             if attempt.first_at + self._window > self._clock():
                 delay = _delay(attempt.number, error.retry_after)
@@ -215,7 +224,7 @@ class WriteBacks:
                 return self._found_settled(state, error.how, sent=attempt.sent)
             except SourceRefused as error:
                 return self._failed(state, "refused", str(error))
-            return ConfirmWriteBack(decision_version=state.decision_version, now=self._clock())
+            return self._confirmed(state)
         raise SourceUnavailable("The record changes faster than it can be answered.")
 
     def _found_settled(self, state: Deciding, seen: Observation, *, sent: bool) -> Command:
@@ -224,7 +233,7 @@ class WriteBacks:
         by = seen.settled_by
         ours = by is None or by.strip().lower() == answer.by.email
         if sent and seen.outcome == answer.outcome and ours:
-            return ConfirmWriteBack(decision_version=state.decision_version, now=self._clock())
+            return self._confirmed(state)
         settled = settled_of(seen, self._clock())
         return SettleInWriteBack(
             decision_version=state.decision_version,
@@ -249,6 +258,9 @@ class WriteBacks:
         if ask is None or not content_changed(ask, state):
             return None
         return ReviseInWriteBack(decision_version=state.decision_version, ask=ask)
+
+    def _confirmed(self, state: Deciding) -> ConfirmWriteBack:
+        return ConfirmWriteBack(decision_version=state.decision_version, now=self._clock())
 
     def _failed(self, state: Deciding, cause: WriteBackFailure, reason: str) -> FailWriteBack:
         return FailWriteBack(
@@ -285,6 +297,12 @@ class WriteBacks:
             await self._effects.later(effect, _delay(attempt.number, retry_after), str(error))
         else:
             await self._effects.done(effect)
+
+
+def _held_for(state: Deciding, now: datetime) -> float:
+    """Return for how many seconds an answer is left alone."""
+    held_until = state.answer.held_until
+    return (held_until + GRACE - now).total_seconds() if held_until is not None else 0.0
 
 
 def _who(state: Decided) -> str:

@@ -1,11 +1,12 @@
 """The people of a workspace as they are just now: groups, roles, managers, and who is away."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
 from events.approval import Person
+from services.directory.preferences import NOTHING_SAID, Preferences
 
 
 def label(text: str) -> str:
@@ -54,10 +55,14 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Everybody of one workspace; somebody who is not in it is an address and nothing more."""
+    """Everybody of one workspace; somebody who is not in it is an address and nothing more.
+
+    `preferences` are by address, also of people who are no members.
+    """
 
     members: Mapping[str, Member] = field(default_factory=dict)
     delegations: Sequence[Delegation] = ()
+    preferences: Mapping[str, Preferences] = field(default_factory=dict)
     _stand_ins: Mapping[str, Sequence[Delegation]] = field(init=False, repr=False, compare=False)
     _having: dict[str, Mapping[str, Sequence[Member]]] = field(
         init=False, repr=False, compare=False, default_factory=dict
@@ -72,6 +77,19 @@ class Directory:
     def find(self, email: str) -> Member | None:
         """Return somebody who is known, active or not."""
         return self.members.get(email)
+
+    def preferences_of(self, email: str) -> Preferences:
+        """Return how somebody wants to be told, as far as they said."""
+        return self.preferences.get(email, NOTHING_SAID)
+
+    def told(self, email: str, general: Preferences) -> Preferences:
+        """Return how somebody is told: as they said, or else as `general` says.
+
+        Their clock is the one that they said, or that is known of them.
+        """
+        own = self.preferences_of(email)
+        zone = own.time_zone or self.time_zone_of(email) or general.time_zone or "UTC"
+        return replace(own.over(general), time_zone=zone)
 
     def known(self, person: Person) -> Person:
         """Return somebody with the name that is known, if none was given."""

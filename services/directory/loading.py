@@ -1,27 +1,42 @@
 """Reads the people that `placet.yaml` names; what is wrong with them is told with its line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from services.directory import Directory, Member, circles, label
 from services.directory.fields import CHANNEL, LABEL, is_time_zone
+from services.directory.preferences import NOTHING_SAID, Preferences
+from services.directory.preferring import NotPreferences, preferences_of
 from services.web.emails import NotAnAddress, email
+from services.yaml_files.faults import dotted
 from services.yaml_files.numbered_yaml import Fault, Numbered, Path
 
-_KEYS = ("email", "name", "roles", "groups", "manager", "time_zone", "channels")
+_KEYS = ("email", "name", "roles", "groups", "manager", "time_zone", "channels", "notify")
 _ROLE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _LONGEST = 200
 
 
-def read_people(given: object, numbered: Numbered, path: Path, faults: list[Fault]) -> Directory:
-    """Return the people of a file, in its order; what is wrong is added to the faults."""
-    return _Reader(numbered, faults).people(path, given)
+def read_people(
+    given: object,
+    numbered: Numbered,
+    path: Path,
+    faults: list[Fault],
+    channels: Collection[str] | None = None,
+) -> Directory:
+    """Return the people of a file, in its order; what is wrong is added to the faults.
+
+    `channels` are those that there are.
+    """
+    return _Reader(numbered, faults, channels).people(path, given)
 
 
 class _Reader:
-    def __init__(self, numbered: Numbered, faults: list[Fault]) -> None:
+    def __init__(
+        self, numbered: Numbered, faults: list[Fault], channels: Collection[str] | None
+    ) -> None:
         self._numbered = numbered
         self._faults = faults
+        self._channels_there = channels
 
     def people(self, path: Path, given: object) -> Directory:
         if not isinstance(given, list):
@@ -29,6 +44,7 @@ class _Reader:
             return Directory()
         members: dict[str, Member] = {}
         places: dict[str, Path] = {}
+        preferences: dict[str, Preferences] = {}
         for place, one in enumerate(given):
             member = self._member((*path, place), one)
             if member is None:
@@ -37,10 +53,13 @@ class _Reader:
                 self._wrong((*path, place), f"{member.email} stands here twice")
             members[member.email] = member
             places[member.email] = (*path, place, "manager")
+            said = self._preferences((*path, place, "notify"), one.get("notify"))
+            if said is not NOTHING_SAID:
+                preferences[member.email] = said
         for circle in circles({one.email: one.manager for one in members.values()}):
             way = " → ".join((*circle, circle[0]))
             self._wrong(places[circle[0]], f"manager: these manage one another: {way}")
-        return Directory(members)
+        return Directory(members, preferences=preferences)
 
     def _member(self, path: Path, one: object) -> Member | None:
         if not isinstance(one, dict):
@@ -108,6 +127,16 @@ class _Reader:
             return given
         self._wrong(path, "channels must be a mapping of channels to texts, as `slack: U012AB3CD`")
         return {}
+
+    def _preferences(self, path: Path, given: object) -> Preferences:
+        if given is None:
+            return NOTHING_SAID
+        try:
+            return preferences_of(given, self._channels_there)
+        except NotPreferences as error:
+            for below, sentence in error.faults:
+                self._wrong((*path, *below), f"{dotted(('notify', *below))}: {sentence}")
+            return NOTHING_SAID
 
     def _wrong(self, path: Path, sentence: str) -> None:
         self._faults.append(Fault(self._numbered.line(path), f"people: {sentence}"))

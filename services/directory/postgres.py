@@ -13,6 +13,8 @@ from events.store import Unavailable
 from events.store.database import Connection, Database
 from events.store.named_sql import statements
 from services.directory import Delegation, Directory, Member
+from services.directory.preferences import NOTHING_SAID, Preferences
+from services.directory.preferring import FIELDS, NotPreferences, preferences_of
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -35,6 +37,7 @@ class _Snapshot:
 
     change: int = 0
     rows: dict[str, Member] = field(default_factory=dict)
+    preferences: dict[str, Preferences] = field(default_factory=dict)
     directory: Directory = _NOBODY
 
 
@@ -42,7 +45,7 @@ class PostgresDirectories:
     """The people of the tables, with those of `placet.yaml` laid over them in its workspace.
 
     What the file says of somebody wins, roles and groups are those of both, and whoever the tables
-    say is not active is not.
+    say is not active is not. Preferences are the person's own: there the tables win.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class PostgresDirectories:
         ):
             change = await connection.fetchval(self._sql["change"], workspace)
             rows = await self._people(connection, workspace, known)
+            preferences = await self._preferences(connection, workspace, known)
             found = await connection.fetch(
                 self._sql["delegations"], workspace, self._clock(), MOST_DELEGATIONS + 1
             )
@@ -119,10 +123,16 @@ class PostgresDirectories:
             )
         delegations = [delegation_of(row) for row in found[:MOST_DELEGATIONS]]
         members = {one.email: one for one in rows.values()}
+        told: Mapping[str, Preferences] = preferences
         if workspace == self._workspace:
             members = overlaid(self._file.members, members)
-        directory = Directory(members, delegations)
-        self._snapshots[workspace] = _Snapshot(change=change, rows=rows, directory=directory)
+            told = _preferences_over(preferences, self._file.preferences)
+        self._snapshots[workspace] = _Snapshot(
+            change=change,
+            rows=rows,
+            preferences=preferences,
+            directory=Directory(members, delegations, told),
+        )
 
     async def _people(
         self, connection: Connection, workspace: str, known: _Snapshot
@@ -145,6 +155,45 @@ class PostgresDirectories:
             if len(page) < TOGETHER:
                 return rows
             after = page[-1]["person_id"]
+
+    async def _preferences(
+        self, connection: Connection, workspace: str, known: _Snapshot
+    ) -> dict[str, Preferences]:
+        """Return what people said of being told; only what has changed is read."""
+        found = dict(known.preferences)
+        after = ""
+        while True:
+            page = await connection.fetch(
+                self._sql["preferences"], workspace, known.change, after, TOGETHER
+            )
+            for row in page:
+                if row["email"] not in found and len(found) >= MOST_PEOPLE:
+                    logger.error("%s has over %d preferences", workspace, len(found))
+                    return found
+                found[row["email"]] = stored_preferences(row["said"], row["changed_at"])
+            if len(page) < TOGETHER:
+                return found
+            after = page[-1]["email"]
+
+
+def stored_preferences(said: str, changed_at: datetime) -> Preferences:
+    """Return what a row says; what a later release has written and this one cannot read is left."""
+    given = msgspec.json.decode(said)
+    try:
+        found = preferences_of({name: given[name] for name in FIELDS if name in given})
+    except NotPreferences as error:
+        logger.warning("somebody's preferences cannot be read: %s", error)
+        found = NOTHING_SAID
+    return replace(found, changed_at=changed_at)
+
+
+def _preferences_over(
+    table: Mapping[str, Preferences], file: Mapping[str, Preferences]
+) -> dict[str, Preferences]:
+    return {
+        **file,
+        **{email: one.over(file.get(email, NOTHING_SAID)) for email, one in table.items()},
+    }
 
 
 def overlaid(file: Mapping[str, Member], table: Mapping[str, Member]) -> dict[str, Member]:

@@ -24,7 +24,12 @@ FROM delegations
 WHERE workspace = $1 AND ended_at IS NULL AND ends > $2
 ORDER BY begins, delegation_id LIMIT $3
 
--- How people and absences are changed.
+-- name: preferences
+SELECT email, said, changed_at FROM notification_preferences
+WHERE workspace = $1 AND change > $2 AND email > $3
+ORDER BY email LIMIT $4
+
+-- How people, absences and preferences are changed.
 
 -- name: count_up
 INSERT INTO directories (workspace, change, people) VALUES ($1, 1, 0)
@@ -76,3 +81,25 @@ WHERE workspace = $1 AND ended_at IS NULL AND ends > now()
     AND ($2::text IS NULL OR person = $2) AND ($3::text IS NULL OR delegate = $3)
     AND ($4::timestamptz IS NULL OR (begins, delegation_id) > ($4, $5))
 ORDER BY begins, delegation_id LIMIT $6
+
+-- name: own_preferences
+SELECT said, changed_at FROM notification_preferences WHERE workspace = $1 AND email = $2
+
+-- name: prefer
+INSERT INTO notification_preferences (workspace, email, said, changed_by, changed_at, change)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (workspace, email) DO UPDATE
+SET said = excluded.said, changed_by = excluded.changed_by, changed_at = excluded.changed_at,
+    change = excluded.change
+
+-- name: look_again
+-- What waits for its time is looked at again, once every process knows the preferences.
+UPDATE effects SET due_at = now() + make_interval(secs => $3)
+WHERE workspace = $1 AND effect = $2 AND state = 'started'
+    AND due_at > now() + make_interval(secs => $3)
+
+-- name: count_preferences
+SELECT count(*) FROM notification_preferences WHERE workspace = $1
+
+-- name: find_stop
+SELECT workspace, email, channel FROM find_stop_token($1)

@@ -9,6 +9,8 @@ from events.store.named_sql import statements
 
 LEASE_S = 30.0
 """How long whoever took an effect may be at it before somebody else tries."""
+WAITING = "card_later"
+"""Begins the name of the notifier's looks at what waits for its time, for a person each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,17 @@ class Effects:
         """Note, just before it leaves, that something is being sent."""
         await self._execute("sending", effect)
 
+    async def leaving(self, effect: Effect, attempt: Attempt) -> bool:
+        """As `sending`, with a lease that begins anew; False if this attempt may not send.
+
+        Its lease was over, and somebody else has taken the effect since then.
+        """
+        async with self._database.connection() as connection:
+            noted = await connection.fetchval(
+                self._sql["leaving"], *_key(effect), attempt.number, LEASE_S
+            )
+        return noted is not None
+
     async def done(self, effect: Effect) -> None:
         """Note that it happened: it will not be tried again."""
         await self._execute("done", effect)
@@ -66,9 +79,12 @@ class Effects:
         """Note that it is given up."""
         await self._execute("failed", effect, error[:2000])
 
-    async def later(self, effect: Effect, delay_s: float, error: str) -> None:
-        """Let go of it, to be tried again after a while."""
-        await self._execute("later", effect, delay_s, error[:2000])
+    async def later(self, effect: Effect, delay_s: float, error: str, *, sent: bool = True) -> None:
+        """Let go of it, to be tried again after a while.
+
+        `sent` is False where it is sure that no attempt so far has reached the other side.
+        """
+        await self._execute("later", effect, delay_s, error[:2000], sent)
 
     async def due(self, name: str, limit: int = 100) -> Sequence[Effect]:
         """Return effects of one kind that wait to be tried again, longest first."""

@@ -12,6 +12,14 @@ RETURNING attempts, sent, first_at;
 UPDATE effects SET sent = true
 WHERE workspace = $1 AND approval_id = $2 AND version = $3 AND effect = $4;
 
+-- name: leaving
+-- Something is about to leave this machine, unless somebody else has taken it over meanwhile.
+UPDATE effects
+SET sent = true, due_at = greatest(due_at, now() + make_interval(secs => $6))
+WHERE workspace = $1 AND approval_id = $2 AND version = $3 AND effect = $4
+AND state = 'started' AND attempts = $5
+RETURNING attempts;
+
 -- name: done
 -- It happened.
 UPDATE effects SET state = 'done', last_error = NULL
@@ -24,7 +32,8 @@ WHERE workspace = $1 AND approval_id = $2 AND version = $3 AND effect = $4;
 
 -- name: later
 -- It is to be tried again after a while.
-UPDATE effects SET due_at = now() + make_interval(secs => $5), last_error = $6
+UPDATE effects
+SET due_at = now() + make_interval(secs => $5), last_error = $6, sent = sent AND $7
 WHERE workspace = $1 AND approval_id = $2 AND version = $3 AND effect = $4 AND state = 'started';
 
 -- name: due

@@ -1,22 +1,22 @@
 """Attends to approvals: edits the cards that are out, sends those that are missing, records."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 from events.store import EventStore
 from services.effects import Effect
 from services.notifier.cards import Cards, Key, SentCard
 from services.notifier.editing import Editing
-from services.notifier.ledger import CHECK, WINDOW, Ledger
+from services.notifier.ledger import CHECK, Ledger
 from services.notifier.noting import WorkNotes, check_effect
+from services.notifier.outcomes import Outcomes
 from services.notifier.parallel import side_by_side
-from services.notifier.reach import Reach
 from services.notifier.recording import Recording
 from services.notifier.sending import GivenUp, Out, Sending
-from services.notifier.standing import Due, Standing, standing_of
+from services.notifier.standing import Card, Standing, standing_of
+from services.notifier.timing import Timing
 
 BUDGET_S = 60.0
 """After which time what is left is put off: a consumer that takes minutes over a batch is taken
@@ -43,23 +43,23 @@ class Attending:
         self,
         store: EventStore,
         cards: Cards,
-        reach: Reach,
         ledger: Ledger,
         editing: Editing,
         sending: Sending,
         recording: Recording,
         notes: WorkNotes,
-        clock: Callable[[], datetime],
+        timing: Timing,
+        outcomes: Outcomes,
     ) -> None:
         self._store = store
         self._cards = cards
-        self._reach = reach
         self._ledger = ledger
         self._editing = editing
         self._sending = sending
         self._recording = recording
         self._notes = notes
-        self._clock = clock
+        self._timing = timing
+        self._outcomes = outcomes
 
     async def look(self, keys: Sequence[Key]) -> list[Case]:
         """Return how approvals stand and which cards are out; unknown ones are left out.
@@ -93,7 +93,6 @@ class Attending:
                 await side_by_side(
                     partial(self._attend_or_put_off, case, work, until, check=check)
                     for case in cases
-                    if not self._needs_nothing(*case)
                 )
             finally:
                 moved = await self._recording.record(work.outcomes)
@@ -106,24 +105,23 @@ class Attending:
             # message may come to make us do so. After the last round, the sweep does.
             cases = await self.look(again)
 
-    def _needs_nothing(self, standing: Standing, rows: Sequence[SentCard]) -> bool:
-        """Tell, without asking anybody, whether there is nothing to do: the rule on a replay."""
-        return (
-            not standing.has_moved
-            and not standing.missing(self._reach)
-            and not self._editing.outdated(standing, rows)
-        )
-
     async def _attend_or_put_off(
         self, case: Case, work: _Work, until: float, *, check: bool
     ) -> None:
         standing, rows = case
+        redraws = self._editing.outdated(standing, rows)
+        ahead = self._timing.ahead(standing)
+        if not (standing.has_moved or redraws or ahead):
+            return  # the rule on a replay, and nobody was asked
         if asyncio.get_running_loop().time() < until:
-            await self._editing.bring_up(standing, rows)
-            await self._ask_requester(standing, rows, work)
-            await self._send_missing(standing, rows, work, check=check)
-            for due in self.reminders(standing):
+            await self._editing.bring_up(standing, redraws)
+            await self._ask_requester(standing, rows, work, ahead.questions)
+            await self._send_missing(standing, rows, work, ahead.cards, check=check)
+            for due in ahead.reminders:
                 await self._sending.remind(standing, rows, due)
+            if ahead.outcome is not None:
+                await self._outcomes.tell(standing, ahead.outcome)
+            await self._timing.wait(self._ledger, standing, ahead)
             return
         effect = Effect(
             workspace=standing.workspace,
@@ -134,24 +132,29 @@ class Attending:
         if await self._ledger.take(effect) is not None:
             await self._ledger.later(effect, 0.0, "The batch took too long.")
 
-    def reminders(self, standing: Standing) -> Sequence[Due]:
-        """Return the reminders that are not too old to be sent."""
-        return standing.reminders(self._reach, since=self._clock() - WINDOW)
-
     async def _ask_requester(
-        self, standing: Standing, rows: Sequence[SentCard], work: _Work
+        self,
+        standing: Standing,
+        rows: Sequence[SentCard],
+        work: _Work,
+        channels: Sequence[str],
     ) -> None:
         asked_at = standing.asked_back_at
         if asked_at is None:
             return
-        for channel in self._reach:
+        for channel in channels:
             if await self._sending.ask_requester(standing, rows, asked_at, channel):
                 work.questions.append(standing.key)
 
     async def _send_missing(
-        self, standing: Standing, rows: Sequence[SentCard], work: _Work, *, check: bool
+        self,
+        standing: Standing,
+        rows: Sequence[SentCard],
+        work: _Work,
+        missing: Sequence[Card],
+        *,
+        check: bool,
     ) -> None:
-        missing = standing.missing(self._reach)
         if not missing:
             return
         marked = await self._notes.already_asked(standing, rows) if check else ()

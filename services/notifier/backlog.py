@@ -25,11 +25,31 @@ class Stretch:
     end: Key | None
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits for somebody, the most urgent first, and how much it is in all."""
+
+    ids: Sequence[str]
+    count: int
+
+
 class Backlog(Protocol):
     """Where the notifier looks for work that no message brings; raises `Unavailable`."""
 
     async def due(self, limit: int) -> Sequence[Effect]:
         """Return effects of the notifier that wait to be tried again, longest first."""
+        ...
+
+    async def due_digests(self, limit: int) -> Sequence[Effect]:
+        """Return digests that were begun and wait to be tried again, longest first."""
+        ...
+
+    async def readers(self, after: Key, limit: int) -> Sequence[Key]:
+        """Return for whom something waits, each with their workspace, in that order."""
+        ...
+
+    async def waits_for(self, workspace: str, email: str, limit: int) -> Waits:
+        """Return what waits for somebody."""
         ...
 
     async def unasked(self, after: Key, limit: int) -> Stretch:
@@ -53,6 +73,24 @@ class PostgresBacklog:
         async with self._database.connection() as connection:
             rows = await connection.fetch(self._sql["due"], limit)
         return [Effect(**row) for row in rows]
+
+    async def due_digests(self, limit: int) -> Sequence[Effect]:
+        """See `Backlog.due_digests`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(self._sql["due_digests"], limit)
+        return [Effect(**row) for row in rows]
+
+    async def readers(self, after: Key, limit: int) -> Sequence[Key]:
+        """See `Backlog.readers`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(self._sql["readers"], *after, limit)
+        return [(row["workspace"], row["approver"]) for row in rows]
+
+    async def waits_for(self, workspace: str, email: str, limit: int) -> Waits:
+        """See `Backlog.waits_for`."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(self._sql["waits_for"], workspace, email, limit)
+        return Waits(row["ids"] or (), row["count"]) if row is not None else Waits((), 0)
 
     async def unasked(self, after: Key, limit: int) -> Stretch:
         """See `Backlog.unasked`."""

@@ -14,7 +14,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentCard:
-    """A card on a channel; `reference` finds it again there, `digest` tells what it shows."""
+    """A card on a channel; `reference` finds it again there, `digest` tells what it shows.
+
+    `perhaps_twice`: an attempt before the one that is known may have arrived as well.
+    """
 
     workspace: str
     approval_id: str
@@ -24,6 +27,7 @@ class SentCard:
     reference: str | None
     digest: str
     shown: Shown
+    perhaps_twice: bool = False
 
 
 class Cards(Protocol):
@@ -61,7 +65,12 @@ class PostgresCards:
         """See `Cards.remember`."""
         async with self._database.connection() as connection:
             await connection.execute(
-                self._sql["remember"], *_place(card), card.reference, card.digest, card.shown
+                self._sql["remember"],
+                *_place(card),
+                card.reference,
+                card.digest,
+                card.shown,
+                card.perhaps_twice,
             )
 
     async def redrawn(self, card: SentCard, *, shown: Shown, digest: str) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView
@@ -11,17 +12,30 @@ from services.notifier.standing import Standing
 
 logger = logging.getLogger(__name__)
 
-Templates = Mapping[tuple[str, str], CardTemplate]
-"""(workspace, source or approval type) to how its records, or asks, are shown."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How the approvals of a source, or of a type, are shown where a card leaves Placet.
+
+    `sensitive` are JSON pointers to what of a payload is left out.
+    """
+
+    template: CardTemplate | None = None
+    sensitive: tuple[str, ...] = ()
+
+
+Looks = Mapping[tuple[str, str], Look]
+"""By (workspace, source or approval type)."""
+_PLAIN = Look()
 
 
 class Drawing:
-    """Knows the templates, the address of our pages and the time."""
+    """Knows how cards look, the address of our pages and the time."""
 
     def __init__(
         self,
-        of_sources: Templates,
-        of_types: Templates,
+        of_sources: Looks,
+        of_types: Looks,
         public_url: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -38,27 +52,32 @@ class Drawing:
             return self._checked(standing, now_is, self._question(standing, now_is, asked_at))
         superseded = standing.should_show(revision) == "superseded"
         view = standing.view_of_revision(revision) if superseded else now_is
+        look = self._look(view)
+        seen = standing.seen_before(approver)
         card = make_card(
             view,
             approver,
             public_url=self._public_url,
-            template=self._template(view),
+            template=look.template,
             now=self._clock(),
             superseded_by=now_is if superseded else None,
             failure=standing.failure,
-            changed=standing.was_asked_before(approver),
+            before=standing.view_of_revision(seen) if seen is not None else None,
             passed_on=standing.passed_on(approver),
             questions=standing.questions,
+            sensitive=look.sensitive,
         )
         return self._checked(standing, view, card)
 
     def _question(self, standing: Standing, view: ApprovalView, asked_at: int) -> Card:
+        look = self._look(view)
         return make_question(
             view,
             standing.story.questions[asked_at],
             public_url=self._public_url,
-            template=self._template(view),
+            template=look.template,
             now=self._clock(),
+            sensitive=look.sensitive,
         )
 
     def _checked(self, standing: Standing, view: ApprovalView, card: Card) -> Card:
@@ -72,7 +91,11 @@ class Drawing:
             )
         return card
 
-    def _template(self, view: ApprovalView) -> CardTemplate | None:
-        if view.source is not None:
-            return self._of_sources.get((view.workspace, view.source.name))
-        return self._of_types.get((view.workspace, view.type))
+    def _look(self, view: ApprovalView) -> Look:
+        """Return the look of its source or of its type; what either holds back stays back."""
+        of_type = self._of_types.get((view.workspace, view.type), _PLAIN)
+        if view.source is None:
+            return of_type
+        of_source = self._of_sources.get((view.workspace, view.source.name), _PLAIN)
+        sensitive = (*of_source.sensitive, *of_type.sensitive)
+        return Look(template=of_source.template, sensitive=sensitive)

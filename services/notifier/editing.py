@@ -2,15 +2,19 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from events.store import EventStore
 from services.channels import ChannelRefused
+from services.channels.card import Card
 from services.effects import Effect
 from services.notifier.cards import Cards, SentCard
 from services.notifier.drawing import Drawing
 from services.notifier.ledger import EDITS, Ledger, delay, is_over
 from services.notifier.outside import Away
+from services.notifier.parallel import side_by_side
 from services.notifier.reach import Reach
 from services.notifier.standing import Standing, standing_of
 
@@ -18,6 +22,14 @@ LOOKS = 3
 """How often a card is drawn again because it was edited by somebody else at the same time."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redraw:
+    """A card that shows what is not so any more, and what it is to show instead."""
+
+    row: SentCard
+    card: Card
 
 
 class Editing:
@@ -39,37 +51,29 @@ class Editing:
         self._drawing = drawing
         self._clock = clock
 
-    def outdated(self, standing: Standing, rows: Sequence[SentCard]) -> list[SentCard]:
+    def outdated(self, standing: Standing, rows: Sequence[SentCard]) -> list[Redraw]:
         """Return the cards that show what is not so any more, on channels that are there."""
-        return [
-            row
-            for row in rows
-            if row.channel in self._reach
-            and row.shown == "open"
-            and self._is_outdated(standing, row)
-        ]
+        shown = [row for row in rows if row.channel in self._reach and row.shown == "open"]
+        redraws = (self._redraw_of(standing, row) for row in shown)
+        return [redraw for redraw in redraws if redraw is not None]
 
-    def _is_outdated(self, standing: Standing, row: SentCard) -> bool:
-        if standing.should_show(row.revision) != "open":
-            return True
+    def _redraw_of(self, standing: Standing, row: SentCard) -> Redraw | None:
+        is_open = standing.should_show(row.revision) == "open"
         # What does not leave us is read anew at each look.
-        if not standing.has_moved or not self._reach.leaves(row.channel):
-            return False
-        return self._drawing.card(standing, row.approver, row.revision).digest != row.digest
+        if is_open and not (standing.has_moved and self._reach.leaves(row.channel)):
+            return None
+        card = self._drawing.card(standing, row.approver, row.revision)
+        return None if is_open and card.digest == row.digest else Redraw(row=row, card=card)
 
-    async def bring_up(self, standing: Standing, rows: Sequence[SentCard]) -> None:
-        """Let every card show how the approval stands; what a channel cannot do now is put off.
+    async def bring_up(self, standing: Standing, redraws: Sequence[Redraw]) -> None:
+        """Let cards show how the approval stands; what a channel cannot do now is put off.
 
         Nothing is written down before: that a card is out of date can be read from its row.
         """
-        away: Away | None = None
-        for row in self.outdated(standing, rows):
-            try:
-                await self._redraw(standing, row)
-            except Away as error:
-                away = error
-        if away is not None:
-            await self.put_off(standing, away)
+        away: list[Away] = []
+        await side_by_side(partial(self._edit, redraw, away) for redraw in redraws)
+        if away:
+            await self.put_off(standing, away[0])
 
     async def put_off(self, standing: Standing, away: Away) -> None:
         """Write down that cards of this approval are to be edited later."""
@@ -88,12 +92,17 @@ class Editing:
             return
         await self._ledger.later(effect, delay(attempt.number, away.retry_after), str(away))
 
-    async def _redraw(self, standing: Standing, row: SentCard) -> None:
+    async def _edit(self, redraw: Redraw, away: list[Away]) -> None:
+        try:
+            await self._show(redraw.row, redraw.card)
+        except Away as error:
+            away.append(error)
+
+    async def _show(self, row: SentCard, card: Card) -> None:
         for _ in range(LOOKS):
-            card = self._drawing.card(standing, row.approver, row.revision)
             try:
                 await self._reach.update(
-                    row.channel, row.reference, card, card.shown, workspace=row.workspace
+                    row.channel, row.reference, card, to=row.approver, workspace=row.workspace
                 )
             except ChannelRefused as error:
                 logger.warning(
@@ -111,6 +120,7 @@ class Editing:
             if again is None:
                 return
             standing, row = again
+            card = self._drawing.card(standing, row.approver, row.revision)
 
     async def _reread(self, row: SentCard) -> tuple[Standing, SentCard] | None:
         key = (row.workspace, row.approval_id)

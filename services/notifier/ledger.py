@@ -11,6 +11,7 @@ REMINDER = "card_reminder"
 CHECK = "card_check"
 EDITS = "card_edits"
 NOTE = "card_note"
+OUTCOME = "card_outcome"
 _TO_SOMEBODY = (CARD, QUESTION, REMINDER)
 
 WINDOW = timedelta(hours=24)
@@ -26,6 +27,13 @@ class Ledger(Protocol):
         """Write the effect down and take it; None if it is done, given up, or not due."""
         ...
 
+    async def leaving(self, effect: Effect, attempt: Attempt) -> bool:
+        """Note, just before it leaves, that it is being sent; False if it is somebody else's now.
+
+        The lease begins anew.
+        """
+        ...
+
     async def done(self, effect: Effect) -> None:
         """Note that it happened."""
         ...
@@ -34,8 +42,11 @@ class Ledger(Protocol):
         """Note that it is given up."""
         ...
 
-    async def later(self, effect: Effect, delay_s: float, error: str) -> None:
-        """Let go of it, to be tried again after a while."""
+    async def later(self, effect: Effect, delay_s: float, error: str, *, sent: bool = True) -> None:
+        """Let go of it, to be tried again after a while.
+
+        `sent` is False where it is sure that no attempt so far has reached the other side.
+        """
         ...
 
 

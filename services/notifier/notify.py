@@ -20,6 +20,7 @@ from events.approval import (
     ApprovalWithdrawn,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     WriteBackFailed,
 )
 from events.codec import Unreadable
@@ -27,23 +28,30 @@ from events.kafka.consumer import Delivered, Rejected
 from events.kafka.messages import recorded
 from events.store import EventStore, Unavailable
 from services.channels import Channel
+from services.directory import Directories, FixedDirectories
+from services.directory.preferences import Defaults
 from services.effects import Effect
 from services.notifier.attending import Attending
 from services.notifier.backlog import FROM_THE_START, Backlog, Stretch
 from services.notifier.cards import Cards, Key
-from services.notifier.drawing import Drawing, Templates
+from services.notifier.digests import Digests
+from services.notifier.drawing import Drawing, Looks
 from services.notifier.editing import Editing
 from services.notifier.ledger import Ledger
 from services.notifier.noting import Sources, WorkNotes
+from services.notifier.outcomes import Outcomes
 from services.notifier.parallel import side_by_side
 from services.notifier.reach import Reach
 from services.notifier.recording import Recording
 from services.notifier.retrying import Retrying
 from services.notifier.sending import Sending
+from services.notifier.timing import Timing
+from services.policies import Policies
 
 RETRY_EVERY_S = 2.0
 RETRY_LIMIT = 200
 FAILED_DELAY_S = 60.0
+DIGESTS_EVERY_S = 20.0
 SWEEP_EVERY_S = 60.0
 SWEEP_STRETCH = 500
 SWEEP_STRETCHES = 20
@@ -55,6 +63,8 @@ _TOUCHING = (
     ApprovalReminded,
     ApprovalReassigned,
     ApprovalEscalated,
+    DecisionSubmitted,
+    DecisionUndone,
     AskedBack,
     AnsweredBack,
     WriteBackFailed,
@@ -82,24 +92,43 @@ class Notifier:
         backlog: Backlog,
         channels: Sequence[Channel],
         sources: Sources,
-        templates: Templates,
+        looks: Looks,
         effects: Ledger,
         public_url: str,
         clock: Callable[[], datetime],
-        type_templates: Templates | None = None,
+        type_looks: Looks | None = None,
+        directories: Directories | None = None,
+        policies: Policies | None = None,
+        defaults: Defaults | None = None,
     ) -> None:
         self._backlog = backlog
         self._effects = effects
-        reach = Reach(channels, clock)
-        drawing = Drawing(templates, type_templates or {}, public_url, clock)
+        directories, defaults = directories or FixedDirectories(), defaults or Defaults()
+        reach = Reach(channels, clock, directories)
+        drawing = Drawing(looks, type_looks or {}, public_url, clock)
         notes = WorkNotes(sources, effects, clock)
         editing = Editing(store, cards, reach, effects, drawing, clock)
         sending = Sending(cards, reach, effects, drawing, clock)
         recording = Recording(store, effects, clock)
+        timing = Timing(reach, directories, policies or Policies(), defaults, clock)
+        outcomes = Outcomes(reach, effects, drawing, clock)
         self._attending = Attending(
-            store, cards, reach, effects, editing, sending, recording, notes, clock
+            store, cards, effects, editing, sending, recording, notes, timing, outcomes
         )
-        self._retrying = Retrying(self._attending, editing, sending, notes, reach, effects)
+        self._retrying = Retrying(self._attending, editing, sending, notes, timing, effects)
+        self._digests = Digests(
+            backlog,
+            self._attending,
+            timing,
+            reach,
+            effects,
+            drawing,
+            recording,
+            directories,
+            defaults,
+            public_url,
+            clock,
+        )
         self._unasked = FROM_THE_START
         self._left_open = FROM_THE_START
 
@@ -125,6 +154,14 @@ class Notifier:
     async def run_retries(self) -> NoReturn:
         """Take up what is due, until cancelled."""
         await _forever(self.retry_due, RETRY_EVERY_S, "retries of cards wait")
+
+    async def run_digests(self) -> NoReturn:
+        """Send digests at their times, until cancelled."""
+        await _forever(self.send_digests, DIGESTS_EVERY_S, "digests wait")
+
+    async def send_digests(self) -> int:
+        """Send the digests that are due, and return how many that were; raises `Unavailable`."""
+        return await self._digests.send_due()
 
     async def run_sweeps(self) -> NoReturn:
         """Sweep, until cancelled."""
@@ -196,8 +233,6 @@ class Notifier:
 
 
 def _touches(event: ApprovalEvent) -> bool:
-    if isinstance(event, DecisionSubmitted):
-        return not event.complete  # the last answer is on its way: what comes of it is told
     return isinstance(event, _TOUCHING)
 
 

@@ -12,8 +12,8 @@ from services.sources import SourceRefused
 
 PARALLEL = 4
 TIMEOUT_S = 20.0
-"""For the wait and for the call, each: together below the lease of an effect, so that nobody else
-takes up a call that is still under way."""
+"""For the wait and for the call, each: a call is below the lease of an effect, which begins anew
+when it leaves, so that nobody else takes up a call that is still under way."""
 FAILURES = 3
 """After how many failures in a row the others are spared the wait for another."""
 REST_S = 5.0
@@ -26,12 +26,16 @@ T = TypeVar("T")
 class Away(Exception):
     """The system cannot be reached just now: write it down, and try again later.
 
-    `retry_after` is what it asked for, in seconds.
+    `retry_after` is what it asked for, in seconds; `perhaps_done` tells that it may have done what
+    it was asked to do all the same.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, perhaps_done: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.perhaps_done = perhaps_done
 
 
 class Outside:
@@ -44,8 +48,13 @@ class Outside:
         self._failures = 0
         self._rests_until: datetime | None = None
 
-    async def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it and return what it yields.
+    async def call(
+        self,
+        work: Callable[[], Awaitable[T]],
+        *,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Do it and return what it yields; right before, do what is of our own to do `first`.
 
         Raises `Away` for whatever may be better next time, and lets `ChannelRefused` and
         `SourceRefused` through.
@@ -56,22 +65,30 @@ class Outside:
         except TimeoutError as error:
             raise Away(f"{self._name} is busy") from error
         try:
-            return await self._in_place(work)
+            return await self._in_place(work, first)
         finally:
             self._places.release()
 
-    async def _in_place(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _in_place(
+        self, work: Callable[[], Awaitable[T]], first: Callable[[], Awaitable[None]] | None
+    ) -> T:
         now = self._clock()
         if self._rests_until is not None and now < self._rests_until:
             left = (self._rests_until - now).total_seconds()
             raise Away(f"{self._name} rests for {left:.0f} s", left)
+        if first is not None:
+            await first()
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 result = await work()
         except TimeoutError as error:
             raise self._away(f"{self._name} did not answer within {TIMEOUT_S} s") from error
         except Unavailable as error:
-            raise self._away(str(error), getattr(error, "retry_after", None)) from error
+            raise self._away(
+                str(error),
+                getattr(error, "retry_after", None),
+                perhaps_done=not getattr(error, "not_sent", False),
+            ) from error
         except (ChannelRefused, SourceRefused):
             self._failures = 0
             raise
@@ -82,9 +99,11 @@ class Outside:
         self._failures = 0
         return result
 
-    def _away(self, message: str, retry_after: float | None = None) -> Away:
+    def _away(
+        self, message: str, retry_after: float | None = None, *, perhaps_done: bool = True
+    ) -> Away:
         self._failures += 1
         if retry_after is not None or self._failures >= FAILURES:
             rest = min(max(retry_after or 0.0, 0.0) or REST_S, LONGEST_REST_S)
             self._rests_until = self._clock() + timedelta(seconds=rest)
-        return Away(message, retry_after)
+        return Away(message, retry_after, perhaps_done=perhaps_done)

@@ -1,15 +1,17 @@
 -- name: of
 -- Every card of some approvals.
 SELECT c.workspace, c.approval_id, c.approver, c.channel, c.revision, c.reference, c.digest,
-    c.shown
+    c.shown, c.perhaps_twice
 FROM unnest($1::text[], $2::text[]) AS k (workspace, approval_id)
 JOIN cards c USING (workspace, approval_id)
 ORDER BY c.workspace, c.approval_id, c.sent_at, c.channel, c.approver;
 
 -- name: remember
 -- Keep a card that was just sent.
-INSERT INTO cards (workspace, approval_id, approver, channel, revision, reference, digest, shown)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO cards (
+    workspace, approval_id, approver, channel, revision, reference, digest, shown, perhaps_twice
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING;
 
 -- name: redrawn
@@ -25,6 +27,44 @@ SELECT workspace, approval_id, version, effect FROM effects
 WHERE state = 'started' AND due_at <= now() AND starts_with(effect, 'card')
 ORDER BY due_at
 LIMIT $1;
+
+-- name: due_digests
+-- Digests that were begun, and not sent or given up.
+SELECT workspace, approval_id, version, effect FROM effects
+WHERE state = 'started' AND due_at <= now() AND starts_with(effect, 'digest:')
+ORDER BY due_at
+LIMIT $1;
+
+-- name: readers
+-- For whom something waits: each looked up after the one before, however much waits for each.
+WITH RECURSIVE found AS (
+    (
+        SELECT workspace, approver, 1 AS place FROM pending_queue
+        WHERE (workspace, approver) > ($1, $2)
+        ORDER BY workspace, approver LIMIT 1
+    )
+    UNION ALL
+    SELECT next.workspace, next.approver, found.place + 1
+    FROM found, LATERAL (
+        SELECT q.workspace, q.approver FROM pending_queue q
+        WHERE (q.workspace, q.approver) > (found.workspace, found.approver)
+        ORDER BY q.workspace, q.approver LIMIT 1
+    ) AS next
+    WHERE found.place < $3
+)
+SELECT workspace, approver FROM found ORDER BY place;
+
+-- name: waits_for
+-- What waits for somebody, the most urgent first, then the oldest.
+SELECT (
+    SELECT array_agg(approval_id ORDER BY urgency, approval_id)
+    FROM (
+        SELECT approval_id, urgency FROM pending_queue
+        WHERE workspace = $1 AND approver = $2 ORDER BY urgency, approval_id LIMIT $3
+    ) AS first
+) AS ids, (
+    SELECT count(*) FROM pending_queue WHERE workspace = $1 AND approver = $2
+) AS count;
 
 -- name: unasked
 -- A stretch of what is pending, and whether somebody whom it waits for has no card: none for its

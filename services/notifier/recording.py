@@ -81,6 +81,7 @@ class Recording:
                         reference=row.reference,
                         card_digest=row.digest,
                         now=self._clock(),
+                        perhaps_twice=row.perhaps_twice,
                     ),
                     command_id=f"card.{row.approver}.{row.channel}.{row.revision}",
                 )
@@ -123,7 +124,8 @@ def _waves(entries: Sequence[_Entry]) -> list[tuple[str, list[_Entry]]]:
 def _is_as_before(handled: Handled, standing: Standing) -> bool:
     before = standing.state
     match handled.state:
-        case Pending() | Deciding() as state if isinstance(before, Pending | Deciding):
+        # An answer that is held, or on its way, takes the buttons away.
+        case Pending() | Deciding() as state if isinstance(before, type(state)):
             same_revision = state.asked.about.revision == standing.revision
             return same_revision and state.asked.course == before.asked.course
         case _:

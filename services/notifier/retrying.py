@@ -3,18 +3,31 @@
 from collections.abc import Sequence
 
 from events.state import Deciding
-from services.effects import Effect
+from services.effects import WAITING, Effect
 from services.notifier.attending import Attending
 from services.notifier.cards import Key, SentCard
 from services.notifier.editing import Editing
-from services.notifier.ledger import CARD, CHECK, EDITS, NOTE, QUESTION, REMINDER, Ledger, parts
+from services.notifier.ledger import (
+    CARD,
+    CHECK,
+    EDITS,
+    NOTE,
+    OUTCOME,
+    QUESTION,
+    REMINDER,
+    Ledger,
+    parts,
+)
 from services.notifier.noting import WorkNotes
-from services.notifier.reach import Reach
 from services.notifier.sending import Sending
 from services.notifier.standing import Standing
+from services.notifier.timing import Timing
 
 ANSWERED_DELAY_S = 10.0
 """When to look again at what waits while an answer is being written back."""
+NOT_NOW_S = 900.0
+"""When to look again at what its reader does not want just now."""
+NOT_NOW = "It is not the time for it."
 MOVED_ON = "The approval moved on before this was done."
 
 
@@ -27,14 +40,14 @@ class Retrying:
         editing: Editing,
         sending: Sending,
         notes: WorkNotes,
-        reach: Reach,
+        timing: Timing,
         ledger: Ledger,
     ) -> None:
         self._attending = attending
         self._editing = editing
         self._sending = sending
         self._notes = notes
-        self._reach = reach
+        self._timing = timing
         self._ledger = ledger
 
     async def retry(self, key: Key, due: Sequence[Effect]) -> None:
@@ -75,11 +88,16 @@ class Retrying:
         match parts(effect)[0]:
             case kind if kind == CHECK:
                 is_present = effect.version == standing.began
-                still = standing.missing(self._reach) and self._notes.must_check(standing, rows)
-                return is_present and bool(still)
+                still = bool(self._timing.ahead(standing).cards)
+                return is_present and still and self._notes.must_check(standing, rows)
             case kind if kind == EDITS:
                 is_present = effect.version == standing.state.version
                 return is_present and bool(self._editing.outdated(standing, rows))
+            case kind if kind == WAITING:
+                is_present = effect.version == standing.state.version
+                return is_present and parts(effect)[2] in self._timing.ahead(standing).later
+            case kind if kind == OUTCOME:
+                return self._timing.telling(standing) is not None
             case _:
                 return False
 
@@ -90,20 +108,25 @@ class Retrying:
         if effect.version == standing.asked_back_at:
             revision = standing.began_at(effect.version)
             is_missing = all((row.channel, row.revision) != (channel, revision) for row in rows)
+            if is_missing and channel not in self._timing.ahead(standing).questions:
+                await self._ledger.later(effect, NOT_NOW_S, NOT_NOW)
         else:
             is_present = effect.version == standing.began
-            is_missing = is_present and (approver, channel) in standing.missing(self._reach)
+            wanted = self._timing.ahead(standing).cards
+            is_missing = is_present and (approver, channel) in wanted
         if is_missing:
             return False  # it was tried again just now, and waits for the next time
         return await self._sending.recover(standing, rows, effect)
 
     async def _close_reminder(self, standing: Standing, effect: Effect) -> None:
         _, channel, approver = parts(effect)
-        due = self._attending.reminders(standing)
-        if (approver, channel, effect.version) not in {
-            (one.approver, one.channel, one.version) for one in due
-        }:
-            await self._ledger.failed(effect, MOVED_ON)
+        named = (approver, channel, effect.version)
+        for one, at in self._timing.reminders(standing):
+            if (one.approver, one.channel, one.version) == named:
+                if self._timing.is_later(at):
+                    await self._ledger.later(effect, NOT_NOW_S, NOT_NOW)
+                return
+        await self._ledger.failed(effect, MOVED_ON)
 
     async def _close_note(
         self, standing: Standing, rows: Sequence[SentCard], effect: Effect

@@ -9,6 +9,7 @@ from services.channels import ChannelRefused
 from services.effects import Attempt, Effect
 from services.notifier.cards import Cards, SentCard
 from services.notifier.drawing import Drawing
+from services.notifier.leaving import PERHAPS, Leaving, Overtaken
 from services.notifier.ledger import (
     CARD,
     QUESTION,
@@ -63,6 +64,7 @@ class Sending:
         self._ledger = ledger
         self._drawing = drawing
         self._clock = clock
+        self._leaving = Leaving(reach, ledger)
 
     async def send(
         self,
@@ -144,7 +146,9 @@ class Sending:
             return
         card = self._drawing.card(standing, due.approver, standing.revision)
         try:
-            await self._reach.remind(effect, row.reference, card)
+            await self._leaving.reminder(effect, attempt, row.reference, card)
+        except Overtaken:
+            return
         except Away as error:
             await self._put_off(effect, attempt, error)
         except ChannelRefused as error:
@@ -169,7 +173,7 @@ class Sending:
         if attempt is None:
             return False
         try:
-            reference = await self._reach.find(effect)
+            reference = await self._leaving.find(effect, attempt)
         except Away as error:
             await self._put_off(effect, attempt, error)
             return False
@@ -182,9 +186,10 @@ class Sending:
             await self._ledger.later(effect, wait, "It waits for somebody else.")
             return False
         if reference is None:
-            await self._ledger.failed(
-                effect, "The approval moved on; this was not sent, or is lost."
-            )
+            perhaps = PERHAPS if self._leaving.is_lost(effect, attempt) else ""
+            if perhaps:
+                logger.warning("%s: the approval moved on.%s", effect.idempotency_key, perhaps)
+            await self._ledger.failed(effect, f"The approval moved on.{perhaps}")
             return False
         await self._keep(standing, effect, reference, digest=UNKNOWN)
         await self._ledger.done(effect)
@@ -196,15 +201,25 @@ class Sending:
         _, _, approver = parts(effect)
         card = self._drawing.card(standing, approver, _revision(standing, effect))
         try:
-            reference = await self._reach.send(effect, card)
+            there = await self._leaving.card(effect, attempt, card)
+        except Overtaken:
+            return None
         except Away as error:
             if await self._put_off(effect, attempt, error):
                 return None
-            reason = f"Given up after a day: {error}"
+            perhaps = PERHAPS if attempt.sent or error.perhaps_done else ""
+            reason = f"Given up after a day: {_ended(error)}{perhaps}"
             return GivenUp(standing=standing, effect=effect, reason=reason)
         except ChannelRefused as error:
-            return GivenUp(standing=standing, effect=effect, reason=str(error))
-        row = await self._keep(standing, effect, reference, digest=card.digest)
+            reason = f"{_ended(error)}{PERHAPS}" if attempt.sent else str(error)
+            return GivenUp(standing=standing, effect=effect, reason=reason)
+        row = await self._keep(
+            standing,
+            effect,
+            there.reference,
+            digest=card.digest,
+            perhaps_twice=there.perhaps_twice,
+        )
         _log(row)
         return Out(standing=standing, row=row, effect=effect)
 
@@ -215,6 +230,7 @@ class Sending:
         reference: str | None,
         *,
         digest: str | None = None,
+        perhaps_twice: bool = False,
     ) -> SentCard:
         _, channel, approver = parts(effect)
         revision = _revision(standing, effect)
@@ -229,6 +245,7 @@ class Sending:
             reference=reference,
             digest=digest,
             shown="open",
+            perhaps_twice=perhaps_twice,
         )
         await self._cards.remember(row)
         return row
@@ -240,13 +257,20 @@ class Sending:
             return False
         wait = delay(attempt.number, away.retry_after)
         logger.info("%s: %s; again in %.0f s", effect.idempotency_key, away, wait)
-        await self._ledger.later(effect, wait, str(away))
+        sent = attempt.sent or away.perhaps_done
+        await self._ledger.later(effect, wait, str(away), sent=sent)
         return True
 
 
 def reminder_effect(standing: Standing, due: Due) -> Effect:
     """Name one reminder to somebody on a channel."""
     return sending(REMINDER, *standing.key, due.version, channel=due.channel, to=due.approver)
+
+
+def _ended(error: Exception) -> str:
+    """Return what an error says, as a sentence that another can follow."""
+    said = str(error)
+    return said if said.endswith(".") else f"{said}."
 
 
 def _revision(standing: Standing, effect: Effect) -> str:

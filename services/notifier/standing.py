@@ -68,7 +68,7 @@ class Standing:
 
         Of a plain ask, nothing happens to a card before the end.
         """
-        return isinstance(self.state, Pending) and (
+        return isinstance(self.state, Pending | Deciding) and (
             self.failure is not None or self.story.moved_at > self.began
         )
 
@@ -191,11 +191,14 @@ class Standing:
             view = self._views[end] = view_of(self.workspace, self.approval_id, facts)
         return view
 
-    def was_asked_before(self, approver: str) -> bool:
-        """Tell whether an earlier revision was put to an approver."""
-        return any(
-            approver == one and revision != self.revision for one, _, revision in self.story.told_at
-        )
+    def seen_before(self, approver: str) -> str | None:
+        """Return the latest other revision that was put to an approver, None if none was."""
+        others = [
+            (version, revision)
+            for (one, _, revision), version in self.story.told_at.items()
+            if one == approver and revision != self.revision
+        ]
+        return max(others)[1] if others else None
 
 
 def question_revision(version: int) -> str:

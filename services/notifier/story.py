@@ -13,6 +13,7 @@ from events.approval import (
     ApproverNotified,
     AskedBack,
     DecisionSubmitted,
+    DecisionUndone,
     NotificationFailed,
     WriteBackFailed,
 )
@@ -63,7 +64,7 @@ class Story:
                 self.passed_on[event.person] = event
             case ApprovalReminded() as event:
                 self.reminders[event.approver] = (version, event)
-            case ApprovalEscalated() | DecisionSubmitted(complete=False):
+            case ApprovalEscalated() | DecisionSubmitted() | DecisionUndone():
                 pass
             case _:
                 return

@@ -1,7 +1,6 @@
 """The calls that tell who is there: a list, one person, many addresses at once, and an import."""
 
 import asyncio
-import heapq
 from typing import Annotated
 
 import msgspec
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from projections.cursors import BadCursor, cursor_of, place_of
 from services.directory import Directory
 from services.directory.postgres import PostgresDirectories
+from services.directory.searching import search
 from services.people.csv_lines import NotCsv, read_lines
 from services.people.importing import Imports
 from services.people.shapes import ImportView, LineProblem, PersonView, ResolveBody
@@ -68,14 +68,7 @@ def people_router(
         after = _place(cursor)
         part = plain(q, "q").strip().lower() if q is not None else ""
         directory = await directories.fresh(principal.workspace)
-        found = heapq.nsmallest(
-            limit + 1,
-            (
-                one.email
-                for one in directory.members.values()
-                if one.email > after and (part in one.email or part in (one.name or "").lower())
-            ),
-        )
+        found = search(directory, part, after=after, limit=limit + 1)
         more = cursor_of(found[limit - 1].encode().hex()) if len(found) > limit else None
         data = [view_of(directory, email) for email in found[:limit]]
         return json_answer({"data": data, "next_cursor": more})

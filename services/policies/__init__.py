@@ -4,14 +4,15 @@ All of it is reckoned from what it is given: the files' policies, what is asked,
 are, and the time.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from events.approval import Person, Reassignment, Seat
+from events.approval import Assurance, Person, Reassignment, Seat
 from events.commands import Fallback
 from events.state import Pending
 from services.directory import Directory
+from services.directory.preferences import NOTHING_SAID, Preferences
 from services.policies import routing
 from services.policies.approvers import Spec, addresses, found, spec_of
 from services.policies.choosing import Choice, NobodyToAsk, choose
@@ -43,12 +44,14 @@ EXPIRES_AFTER = timedelta(days=30)
 class Policies:
     """The policies of one workspace, in the order in which they are tried.
 
-    `last_resort` are those whom `placet.yaml` names for whatever names nobody.
+    `last_resort` are those whom `placet.yaml` names for whatever names nobody; `demanded` is what
+    approval types demand of whoever answers, by their names, with a policy and without.
     """
 
     workspace: str = ""
     policies: tuple[Policy, ...] = ()
     last_resort: tuple[Spec, ...] = ()
+    demanded: Mapping[str, Assurance] = field(default_factory=dict)
 
     def within(self, workspace: str) -> "Policies":
         """Return what holds in a workspace: nothing at all in another one than the file's."""
@@ -58,9 +61,15 @@ class Policies:
         """Return every policy, in the order in which they are tried."""
         return self.policies
 
+    def notify_of(self, name: str) -> Preferences:
+        """Return what a policy says of how its approvers are told: nothing, if it is gone."""
+        found = next((one.notify for one in self.policies if one.name == name), None)
+        return found or NOTHING_SAID
+
     def choose(self, facts: Facts, directory: Directory, now: datetime) -> Choice:
         """Return whom an ask waits for, and by when; raises `NobodyToAsk`."""
-        return choose(self.policies, self.last_resort, facts, directory, now)
+        demanded = self.demanded.get(facts.about.type)
+        return choose(self.policies, self.last_resort, facts, directory, now, demanded)
 
     def rung_seats(self, state: Pending, directory: Directory, now: datetime) -> tuple[Seat, ...]:
         """Return who is asked as well on the next rung; nobody, if nobody new is found."""

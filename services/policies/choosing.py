@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 
-from events.approval import AppliedPolicy, OnTimeout, Outcome, Person, Seat, Step
+from events.approval import AppliedPolicy, Assurance, OnTimeout, Outcome, Person, Seat, Step
 from events.commands import Automatic
 from projections.working_hours import add
 from services.directory import Directory
@@ -62,18 +63,27 @@ def choose(
     facts: Facts,
     directory: Directory,
     now: datetime,
+    demanded: Assurance | None = None,
 ) -> Choice:
     """Return what the first policy that applies makes of an ask.
 
     Where none does, any one of those who were named decides. `last_resort` is asked where nobody
-    else is found. Raises `NobodyToAsk` for an ask of our own that nobody could decide.
+    else is found; `demanded` is how well it must be known who answers, and a policy may demand
+    more. Raises `NobodyToAsk` for an ask of our own that nobody could decide.
     """
     scope = Scope(facts, directory)
     chosen = _first(policies, facts, scope)
     if chosen is None:
-        return _without_policy(last_resort, facts, directory, now)
+        return _without_policy(last_resort, facts, directory, now, demanded)
     return applied(
-        chosen.policy, last_resort, facts, directory, now, scope=scope, failed=chosen.failed
+        chosen.policy,
+        last_resort,
+        facts,
+        directory,
+        now,
+        scope=scope,
+        failed=chosen.failed,
+        demanded=demanded,
     )
 
 
@@ -87,6 +97,7 @@ def applied(
     scope: Scope | None = None,
     failed: str | None = None,
     taking_over: bool = False,
+    demanded: Assurance | None = None,
 ) -> Choice:
     """Return what one policy makes of an ask; raises as `choose` does.
 
@@ -94,7 +105,12 @@ def applied(
     the time is over decides nothing by itself.
     """
     applying = _Applying(policy, last_resort, facts, directory, now, scope, taking_over)
-    return applying.choice(failed)
+    return applying.choice(failed, demanded)
+
+
+def _stronger(*demanded: Assurance | None) -> Assurance | None:
+    known = [one for one in demanded if one is not None]
+    return max(known, key=get_args(Assurance).index, default=None)
 
 
 def _first(policies: Sequence[Policy], facts: Facts, scope: Scope) -> _Chosen | None:
@@ -138,7 +154,7 @@ class _Applying:
         self._taking_over = taking_over
         self._warnings: list[str] = []
 
-    def choice(self, failed: str | None) -> Choice:
+    def choice(self, failed: str | None, demanded: Assurance | None) -> Choice:
         """Return the choice; a condition that fails takes the whole of it to the fallback."""
         policy = self._policy
         automatic: Automatic | None = None
@@ -171,6 +187,7 @@ class _Applying:
                 hours=policy.hours,
                 fallback_policy=policy.fallback_policy,
                 warnings=tuple(dict.fromkeys(self._warnings))[:MOST_WARNINGS],
+                assurance=_stronger(policy.assurance, demanded),
             ),
             approvers=named or tuple(people.values()),
             automatic=automatic,
@@ -238,7 +255,11 @@ class _Applying:
 
 
 def _without_policy(
-    last_resort: Sequence[Spec], facts: Facts, directory: Directory, now: datetime
+    last_resort: Sequence[Spec],
+    facts: Facts,
+    directory: Directory,
+    now: datetime,
+    demanded: Assurance | None,
 ) -> Choice:
     named, about = facts.approvers, facts.about
     requester = about.requester.email
@@ -249,7 +270,7 @@ def _without_policy(
             if named
             else "name somebody who decides; neither this type nor placet.yaml says who."
         )
-    if not any(_is_gone(one.email, directory, now) for one in named):
+    if demanded is None and not any(_is_gone(one.email, directory, now) for one in named):
         return Choice(policy=None, approvers=named)
     here = {one.email: one for one in named if one.email != requester}
     people = seated(Found(here, {}, ()), directory, now, (requester,))
@@ -265,7 +286,9 @@ def _without_policy(
         raise NobodyToAsk(f"{gone} cannot be asked any more: name somebody else.")
     seats = seats or [Seat(person=one) for one in named]
     steps = with_stand_ins([any_of("", seats)], directory, now, (requester,))
-    policy = AppliedPolicy(name="", version=0, steps=steps, warnings=warnings[:MOST_WARNINGS])
+    policy = AppliedPolicy(
+        name="", version=0, steps=steps, warnings=warnings[:MOST_WARNINGS], assurance=demanded
+    )
     return Choice(policy=policy, approvers=named)
 
 

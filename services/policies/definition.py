@@ -3,21 +3,22 @@
 import re
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
 from events.approval import OnTimeout, Rule
-from services.directory.fields import is_time_zone
+from services.directory.fields import days_of, is_time_zone
+from services.directory.preferences import NOTHING_SAID, Preferences
+from services.directory.preferring import NotPreferences, order_of
 from services.policies.approvers import Spec, spec_of
 from services.policies.conditions import Condition, condition
 from services.policies.policy import MOST_GROUPS, MOST_RUNGS, MOST_SEATS, MOST_STEPS
-from services.sources.fields import fault
+from services.sources.fields import fault, faults
 from services.yaml_files.durations import seconds, words
 from services.yaml_files.strict import DAY_S, Strict
 
 LONGEST_S = 366 * DAY_S
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])\s*-\s*([01][0-9]|2[0-4]):([0-5][0-9])")
 _A_DAY = 24 * 60
 _PERCENT = 100
@@ -93,23 +94,6 @@ def _rule(value: object) -> HowMany:
     raise ValueError("must be any, all, a number such as 2, a share such as 60%, or one from each")
 
 
-def _days(value: object) -> tuple[int, ...]:
-    given = value if isinstance(value, list) else str(value).split(",")
-    found: set[int] = set()
-    for one in given:
-        first, dash, last = str(one).strip().lower().partition("-")
-        ends = [first.strip(), last.strip()] if dash else [first.strip()]
-        if any(day not in _DAYS for day in ends):
-            raise ValueError(f"{one!r} is none: write mon-fri, or a list of {', '.join(_DAYS)}")
-        begin, end = _DAYS.index(ends[0]), _DAYS.index(ends[-1])
-        if end < begin:
-            raise ValueError(f"{one!r} runs backwards: begin with the earlier day of the week")
-        found.update(range(begin, end + 1))
-    if not found:
-        raise ValueError("must hold at least one day")
-    return tuple(sorted(found))
-
-
 def _hours(value: object) -> tuple[int, int]:
     read = _HOURS.fullmatch(_text(value).strip())
     if read is None:
@@ -139,6 +123,16 @@ def _timeout(value: object) -> Timeout:
     if isinstance(value, dict) and list(value) == ["policy"] and isinstance(value["policy"], str):
         return Timeout("fallback", value["policy"])
     raise ValueError("must be expire, approve, reject, or {policy: NAME}")
+
+
+def _notify(value: object) -> Preferences:
+    if value == "silent":
+        return Preferences(silent=True)
+    try:
+        return Preferences(order=order_of(value))
+    except NotPreferences as error:
+        # One path of them begins with the field of preferences, which does not stand here.
+        raise faults([(path[1:], sentence) for path, sentence in error.faults]) from error
 
 
 def _condition(value: object) -> Condition:
@@ -208,7 +202,7 @@ class ClockFile(Strict):
     """When the policy's clocks run."""
 
     time_zone: Annotated[str, _shown(_time_zone)]
-    days: Annotated[tuple[int, ...], _shown(_days)] = (0, 1, 2, 3, 4)
+    days: Annotated[tuple[int, ...], _shown(days_of)] = (0, 1, 2, 3, 4)
     hours: Annotated[tuple[int, int], _shown(_hours)] = (0, _A_DAY)
     holidays: tuple[Annotated[date, _shown(_holiday)], ...] = Field(
         default=(), max_length=MOST_HOLIDAYS, strict=False
@@ -233,6 +227,8 @@ class PolicyFile(Strict):
     expires_in: Duration | None = None
     on_timeout: Annotated[Timeout | None, _shown(_timeout)] = None
     clock: ClockFile | None = None
+    assurance: Literal["link", "channel", "session", "step_up"] | None = None
+    notify: Annotated[Preferences, PlainValidator(_notify)] = NOTHING_SAID
 
     @property
     def day_s(self) -> float:

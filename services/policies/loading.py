@@ -1,6 +1,6 @@
 """Reads the files of policies, and refuses what could never be satisfied, or never be chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from events.approval import Reminders, Rung, WorkingHours
@@ -21,13 +21,18 @@ def load_policy(path: Path, people: Directory) -> Policy:
     return _loaded(path, people).policy
 
 
-def load_policies(paths: Sequence[Path], people: Directory) -> tuple[tuple[Policy, ...], list[str]]:
-    """Return the policies of several files in their order, and all that is wrong with them."""
+def load_policies(
+    paths: Sequence[Path], people: Directory, channels: Collection[str] | None = None
+) -> tuple[tuple[Policy, ...], list[str]]:
+    """Return the policies of several files in their order, and all that is wrong with them.
+
+    `channels` are those that there are, if that is known.
+    """
     loaded: list[Loaded] = []
     errors: list[str] = []
     for path in paths:
         try:
-            loaded.append(_loaded(path, people))
+            loaded.append(_loaded(path, people, channels))
         except FileInvalid as error:
             errors.extend(error.errors)
     # What a file that cannot be read would have held is not known.
@@ -35,10 +40,14 @@ def load_policies(paths: Sequence[Path], people: Directory) -> tuple[tuple[Polic
     return tuple(one.policy for one in loaded), errors
 
 
-def _loaded(path: Path, people: Directory) -> Loaded:
+def _loaded(path: Path, people: Directory, channels: Collection[str] | None = None) -> Loaded:
     file, numbered = parse(read_text(path), str(path), PolicyFile, {})
     policy = _policy(file)
     faults = [Fault(numbered.line(place), said) for place, said in faults_of(file, people)]
+    for place, turn in enumerate(policy.notify.order or ()):
+        if channels is not None and turn.channel not in channels:
+            said = f"notify[{place}]: there is no channel {turn.channel}"
+            faults.append(Fault(numbered.line(("notify", place)), said))
     if faults:
         raise invalid(str(path), faults)
     return Loaded(policy, path, numbered)
@@ -76,6 +85,8 @@ def _policy(file: PolicyFile) -> Policy:
         on_timeout=file.on_timeout.how if file.on_timeout else None,
         fallback_policy=file.on_timeout.policy if file.on_timeout else None,
         hours=hours,
+        assurance=file.assurance,
+        notify=file.notify,
     )
 
 

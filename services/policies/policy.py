@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from events.approval import OnTimeout, Reminders, Rule, Rung, WorkingHours
+from events.approval import Assurance, OnTimeout, Reminders, Rule, Rung, WorkingHours
+from services.directory.preferences import NOTHING_SAID, Preferences
 from services.policies.approvers import Spec
 from services.policies.conditions import Condition
 
@@ -69,6 +70,8 @@ class Policy:
     """One policy; lengths of time are in seconds that its clock counts.
 
     `on_timeout` is None where the approval type says it, `expires_s` where the general time holds.
+    `notify` is what it says of how its approvers are told: nothing, silent, or an order.
+    `assurance` is how well it must be known who answers, at the least; None: as it comes.
     """
 
     name: str
@@ -85,3 +88,5 @@ class Policy:
     on_timeout: OnTimeout | None = None
     fallback_policy: str | None = None
     hours: WorkingHours | None = None
+    notify: Preferences = NOTHING_SAID
+    assurance: Assurance | None = None

@@ -14,6 +14,7 @@ from events.approval import (
     ApprovalRevised,
     ApprovalWithdrawn,
     DecisionSubmitted,
+    DecisionUndone,
     OnTimeout,
     Outcome,
     Person,
@@ -98,6 +99,8 @@ def life_of(events: Sequence[ApprovalEvent]) -> Life | None:
             case DecisionSubmitted() if event.channel not in _NO_PERSON:
                 seat = event.on_behalf_of or event.by.email
                 answers.append(Answer(by=event.by, seat=seat, outcome=event.outcome, at=event.at))
+            case DecisionUndone():
+                answers = answers[:-1]
             case ApprovalDecided():
                 people = dict.fromkeys(
                     one.by.email for one in answers if one.outcome == event.outcome

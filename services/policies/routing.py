@@ -56,7 +56,16 @@ def fallback_for(
         return None
     try:
         facts = facts_of(state.asked)
-        choice = applied(policy, last_resort, facts, directory, now, taking_over=True)
+        choice = applied(
+            policy,
+            last_resort,
+            facts,
+            directory,
+            now,
+            taking_over=True,
+            # Waiting long enough is no way to need less.
+            demanded=state.asked.course.policy.assurance,
+        )
     except NobodyToAsk:
         return None
     if choice.policy is None:

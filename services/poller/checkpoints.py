@@ -14,12 +14,15 @@ MAX_ERROR_CHARS = 1000
 
 
 class LeaseLost(Exception):
-    """Another poller works on the source by now: stop, and write nothing more down."""
+    """Another poller works on the source by now, or it is paused: stop, and write nothing down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The state of a source, as kept; times are by the poller's clock, errors of the last pass."""
+    """The state of a source, as kept; times are by the poller's clock, errors of the last pass.
+
+    `wanted_at`: when somebody wanted it polled at once, by Postgres's clock; None once it was.
+    """
 
     cursor: str | None = None
     polled_at: datetime | None = None
@@ -27,13 +30,17 @@ class Checkpoint:
     last_error: str | None = None
     last_error_at: datetime | None = None
     failures: int = 0
+    wanted_at: datetime | None = None
 
 
 class Checkpoints(Protocol):
     """Keeps the checkpoints; every call raises `Unavailable` when it cannot."""
 
     async def lease(self, workspace: str, source: str, owner: str, ttl: float) -> Checkpoint | None:
-        """Take the source, or keep it, for `ttl` seconds; None while somebody else has it."""
+        """Take the source, or keep it, for `ttl` seconds.
+
+        None while somebody else has it, or nobody is to, because it is paused.
+        """
         ...
 
     async def release(self, workspace: str, source: str, owner: str) -> None:
@@ -41,7 +48,10 @@ class Checkpoints(Protocol):
         ...
 
     async def save(self, workspace: str, source: str, owner: str, state: Checkpoint) -> None:
-        """Write the state down; raises `LeaseLost` if the source is not this owner's any more."""
+        """Write the state down, and that its `wanted_at` was heard.
+
+        Raises `LeaseLost` if the source is not this owner's any more.
+        """
         ...
 
     async def all(self, workspace: str) -> Mapping[str, Checkpoint]:
@@ -83,6 +93,7 @@ class PostgresCheckpoints:
                 _storable(state.last_error),
                 state.last_error_at,
                 state.failures,
+                state.wanted_at,
             )
         if mine is None:
             raise LeaseLost(source)
@@ -102,6 +113,7 @@ def _checkpoint(row: asyncpg.Record) -> Checkpoint:
         last_error=row["last_error"],
         last_error_at=row["last_error_at"],
         failures=row["failures"],
+        wanted_at=row["wanted_at"],
     )
 
 
@@ -138,7 +150,9 @@ class MemoryCheckpoints:
         holder, until = self._leases.get((workspace, source), ("", datetime.now(UTC)))
         if holder != owner or until <= datetime.now(UTC):
             raise LeaseLost(source)
-        self._states[workspace, source] = replace(state, last_error=_storable(state.last_error))
+        self._states[workspace, source] = replace(
+            state, last_error=_storable(state.last_error), wanted_at=None
+        )
 
     async def all(self, workspace: str) -> Mapping[str, Checkpoint]:
         """See `Checkpoints.all`."""

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import NoReturn
 
 from events.store import Unavailable
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """One owner's claim on one source."""
+    """One owner's claim on one source; `wanted` is set when somebody wants it polled at once."""
 
     def __init__(
         self, checkpoints: Checkpoints, workspace: str, source: str, owner: str, ttl: float
@@ -28,6 +29,8 @@ class Lease:
         self._owner = owner
         self._ttl = ttl
         self._held_until = 0.0
+        self.wanted = asyncio.Event()
+        self.wanted_at: datetime | None = None
 
     async def acquired(self) -> Checkpoint:
         """Wait until the source is free, take it, and return its state."""
@@ -44,7 +47,8 @@ class Lease:
     async def hold(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` while the lease is kept, and give the source back at the end.
 
-        Raises `LeaseLost` when another owner has it, or nobody could be asked for too long.
+        Raises `LeaseLost` when another owner has it, when it was paused, or when nobody could be
+        asked for too long.
         """
         tasks = [asyncio.ensure_future(work()), asyncio.ensure_future(self._keep())]
         try:
@@ -68,6 +72,9 @@ class Lease:
         if state is not None:
             # From before the question: the answer may have been long on its way.
             self._held_until = asked_at + self._ttl
+            if state.wanted_at is not None and state.wanted_at != self.wanted_at:
+                self.wanted_at = state.wanted_at
+                self.wanted.set()
         return state
 
     async def _keep(self) -> NoReturn:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NoReturn
@@ -88,7 +89,7 @@ class Poller:
                 rounds = _Rounds(plan, intake, lease, state, self.on_pass)
                 await lease.hold(rounds.run)
             except LeaseLost:
-                log.info("%s: another poller works on it", source.name)
+                log.info("%s: another poller works on it, or it is paused", source.name)
             except Exception:
                 log.exception("%s: the poller failed, and begins again", source.name)
                 await asyncio.sleep(spread(LONGEST_BACKOFF_S))
@@ -121,9 +122,24 @@ class _Rounds:
         """Go on for ever; raises `LeaseLost`."""
         while True:
             kind, pace = self._next()
-            await asyncio.sleep(max(pace.due_at - time.monotonic(), 0.0))
+            if await self._is_wanted(before=pace.due_at):
+                self._due_at_once()
+                continue
             await self._pass(kind, pace)
             await self._save()
+
+    async def _is_wanted(self, *, before: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(before - time.monotonic(), 0.0)):
+                await self._lease.wanted.wait()
+        return self._lease.wanted.is_set()
+
+    def _due_at_once(self) -> None:
+        self._lease.wanted.clear()
+        self._state = replace(self._state, wanted_at=self._lease.wanted_at)
+        for pace in (self._poll, self._sweep):
+            if pace is not None:
+                pace.due_at = time.monotonic()
 
     def _first(self, last: datetime | None, interval: float) -> float:
         if last is None:

@@ -187,6 +187,7 @@ class SourceFile(Strict):
     note: NoteWrite | None = None
     notes: Expr | None = None
     card: Card | None = None
+    sensitive: fields.Pointers = ()
     webhook: Webhook | None = None
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from typing import Final
 import httpx2
 
 from events.approval import Json
+from services.outgoing.waiting import asked_to_wait
 from services.sources import SourceRefused, SourceUnavailable
 from services.sources.budget import Budget
 from services.sources.connection import ApiKeyAuth, credentials
@@ -18,7 +19,6 @@ from services.sources.credentials import redact
 from services.sources.definition import SourceDefinition
 from services.sources.messages import MAX_WORDS, Received, Request, own_words
 from services.sources.request_log import keep_out
-from services.sources.waiting import asked_to_wait
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_REDIRECTS: Final = 3

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from services.channels.sensitive import parts_of
 from services.sources import expressions, templates
 from services.sources.credentials import Secret, holds_secrets
 from services.sources.expressions import Expression
@@ -83,9 +84,19 @@ def _card_text(value: object) -> Template:
     return templates.compiled(_text_in(value))
 
 
+def _pointer(value: object) -> str:
+    text = _text_in(value)
+    parts_of(text)
+    return text
+
+
 Expr = Annotated[Expression, _checked(lambda value: expressions.compiled(_text_in(value)))]
 Text = Annotated[Expression | Template, _checked(_text)]
 CardText = Annotated[Template, _checked(_card_text)]
+Pointers = Annotated[
+    tuple[Annotated[str, _checked(_pointer)], ...], Field(max_length=50, strict=False)
+]
+"""What of a payload is left out of every card that leaves Placet: JSON pointers."""
 
 
 def path(known: tuple[str, ...]) -> PlainValidator:

@@ -8,6 +8,7 @@ import httpx2
 
 from events.approval import Json
 from events.observation import Observation
+from services.outgoing.waiting import date_of
 from services.sources import (
     Answer,
     Malformed,
@@ -25,7 +26,6 @@ from services.sources.expressions import Expression, Inapplicable
 from services.sources.listing import OpaqueCursor, TimeCursor
 from services.sources.mapping import RecordMapper, Unmappable
 from services.sources.messages import Received, Request
-from services.sources.waiting import date_of
 from services.sources.writing import Writer, filled, path_of
 
 MAX_RECORDS = 200_000

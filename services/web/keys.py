@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from events.store.database import Database
 from events.store.named_sql import statements
+from projections.cursors import cursor_of_time, time_of
 from services.settings import DEFAULT_WORKSPACE
 from services.web.scopes import SCOPES, Scope
 
@@ -40,6 +41,20 @@ class Principal:
     def may(self, scope: Scope) -> bool:
         """Tell whether a scope is granted; `admin` holds them all."""
         return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyView:
+    """A key without its secret, as administrators see it."""
+
+    key_id: str
+    principal: str
+    name: str
+    scopes: Sequence[str]
+    agent: bool
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +177,18 @@ class Keys:
                 agent,
             )
         return key
+
+    async def list(
+        self, workspace: str, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[KeyView], str | None]:
+        """Return the keys, newest first, and where to go on; raises `BadCursor`."""
+        before = time_of(cursor) if cursor is not None else (None, "")
+        async with self._database.workspace(workspace) as connection:
+            rows = await connection.fetch(self._sql["list"], workspace, *before, limit + 1)
+        views = [KeyView(**row) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return views, None
+        return views, cursor_of_time(views[-1].created_at, views[-1].key_id)
 
     async def revoke(self, workspace: str, key_id: str) -> bool:
         """End a key; False if there is no such one. Open for `CACHE_S` at the most."""

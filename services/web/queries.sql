@@ -13,3 +13,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 UPDATE api_keys SET revoked_at = now()
 WHERE workspace = $1 AND key_id = $2 AND revoked_at IS NULL
 RETURNING key_id;
+
+-- name: list
+-- Keys, newest first, without what is kept of their secrets.
+SELECT key_id, principal, name, scopes, agent, created_at, expires_at, revoked_at FROM api_keys
+WHERE workspace = $1 AND ($2::timestamptz IS NULL OR (created_at, key_id) < ($2, $3))
+ORDER BY created_at DESC, key_id DESC
+LIMIT $4;

@@ -7,8 +7,8 @@ from typing import Any
 
 from events.store.database import Database
 from events.store.named_sql import statements
+from services.outgoing.signing import new_secret
 from services.webhooks.endpoints import Endpoint, Signing, Subscription, signing_of
-from services.webhooks.signing import new_secret
 
 WORKSPACES = 10_000
 """How many are remembered."""

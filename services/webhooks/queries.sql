@@ -485,3 +485,24 @@ WHERE l.workspace = $1 AND l.seq >= $2 AND l.seq < $3 AND e.type = ANY($4::text[
 AND e.recorded_at >= $5 AND e.recorded_at < $6
 ORDER BY l.seq
 LIMIT $7;
+
+-- name: unfinished
+-- How much of what some endpoints were to be told they were not, up to a bound. Each state is
+-- written out: only so can the indexes of what waits and of what is stuck be used.
+SELECT k.endpoint_id,
+    (SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries d
+        WHERE d.workspace = $1 AND d.endpoint_id = k.endpoint_id AND d.state = 'waiting'
+        LIMIT $3
+    ) found) AS waiting,
+    (SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries d
+        WHERE d.workspace = $1 AND d.endpoint_id = k.endpoint_id AND d.state = 'failed'
+        LIMIT $3
+    ) found) AS failed,
+    (SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries d
+        WHERE d.workspace = $1 AND d.endpoint_id = k.endpoint_id AND d.state = 'held'
+        LIMIT $3
+    ) found) AS held
+FROM unnest($2::text[]) AS k (endpoint_id);

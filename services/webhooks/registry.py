@@ -1,7 +1,7 @@
 """The endpoints of a workspace as its people see and change them."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ MOST = 100
 ATTEMPTS = 25
 """The latest attempts of one delivery that are shown."""
 FROM_THE_END = 2**63 - 1
+COUNTED = 1_000
+"""The most that is counted of what an endpoint was not told."""
 
 
 class Registry:
@@ -132,6 +134,23 @@ class Registry:
             of_each.setdefault(row["delivery"], []).append(_attempt(row))
         views = [_delivery(row, of_each.get(row["number"], [])) for row in shown]
         return views, str(shown[-1]["number"]) if len(rows) > limit else None
+
+    async def unfinished(
+        self, workspace: str, endpoint_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[State, int]]:
+        """Return how much waits for each endpoint, failed or is held, each up to `COUNTED`."""
+        async with self._database.workspace(workspace) as connection:
+            rows = await connection.fetch(
+                self._sql["unfinished"], workspace, list(endpoint_ids), COUNTED
+            )
+        return {
+            row["endpoint_id"]: {
+                "waiting": row["waiting"],
+                "failed": row["failed"],
+                "held": row["held"],
+            }
+            for row in rows
+        }
 
     async def _row(self, statement: str, workspace: str, *arguments: object) -> Any:
         async with self._database.workspace(workspace) as connection:

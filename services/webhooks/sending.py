@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Protocol
 
+from services.outgoing.signing import sign
 from services.webhooks.deliveries import DeliveryKey, Job, Outcome, State
 from services.webhooks.lanes import Lanes, Sent
 from services.webhooks.results import Results
 from services.webhooks.schedule import Draw, next_try_in
-from services.webhooks.signing import sign
 
 MARGIN_S = 5.0
 """What is left of a lease after the longest attempt, to write down how it ended."""
 
 
 class Answered(Protocol):
-    """What an endpoint answered: see `services.webhooks.delivering.Answer`."""
+    """What an endpoint answered: see `services.outgoing.delivering.Answer`."""
 
     @property
     def status(self) -> int | None:
@@ -45,7 +45,7 @@ class Answered(Protocol):
 
 
 class Deliver(Protocol):
-    """What posts: see `services.webhooks.delivering.Delivering`."""
+    """What posts: see `services.outgoing.delivering.Delivering`."""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
         """Post, and return what came of it."""

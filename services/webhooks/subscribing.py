@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from projections.cursors import BadCursor
+from services.outgoing.guard import NotAllowedUrl
+from services.outgoing.signing import BadSecret, check_secret, new_secret
 from services.web.answers import json_answer, lists, shows, takes
 from services.web.app import Authenticate, problems, require
 from services.web.bodies import address, plain, read_json, read_json_body
@@ -23,7 +25,6 @@ from services.webhooks.answers import (
     there,
 )
 from services.webhooks.endpoints import Kind
-from services.webhooks.guard import NotAllowedUrl
 from services.webhooks.messages import BY_DEFAULT
 from services.webhooks.registry import MOST, Registry
 from services.webhooks.shapes import (
@@ -33,7 +34,6 @@ from services.webhooks.shapes import (
     WebhookChange,
     WebhookView,
 )
-from services.webhooks.signing import BadSecret, check_secret, new_secret
 
 CheckUrl = Callable[[str], None]
 """Raises `NotAllowedUrl` for a URL that may not be called."""

@@ -61,7 +61,7 @@ def _faults(error: ValidationError, numbered: Numbered, root: type[BaseModel]) -
     found: dict[Path, Fault] = {}
     for one in error.errors(include_url=False):
         for path, sentence in _sentences(one, numbered.value, root):
-            shown = _dotted(path)
+            shown = dotted(path)
             said = f"{shown}: {sentence}" if shown else sentence
             # A value that may be of several kinds gives an error for each: one is enough.
             found.setdefault(path, Fault(numbered.line(path), said))
@@ -124,7 +124,8 @@ def _data_path(location: tuple[str | int, ...], data: Any) -> Path:
     return tuple(path)
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
+    """Return a path as a fault names it: `steps[0].rule`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

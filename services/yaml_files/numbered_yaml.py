@@ -84,8 +84,8 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, (*path, at)) for at, one in enumerate(node.value)]
-        # Dates and the like stay the text that they were written as.
-        if node.tag in _PLAIN_TAGS:
+        # Dates and the like stay the text that they were written as; YAML takes 22:00 for 1320.
+        if node.tag in _PLAIN_TAGS and ":" not in node.value:
             try:
                 return self._loader.construct_object(node)
             except (yaml.YAMLError, ValueError) as error:

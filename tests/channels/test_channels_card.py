@@ -99,7 +99,7 @@ def test_an_answer_that_was_not_taken_is_told_with_its_reason() -> None:
         reason="Budget is closed.",
         at=NOW,
     )
-    assert card_of(failure=failure, changed=True).status == (
+    assert card_of(failure=failure, before=view(revision="0")).status == (
         "Approved by bo@example.com, but expenses did not take the answer: Budget is closed. "
         "The content changed: revision 1. An answer to what you saw before does not count. "
         "Waiting for you. Approve or reject it in Placet."

@@ -6,16 +6,17 @@ import pytest
 
 from events.store.database import Database
 from projections.cursors import BadCursor
-from services.channels import ChannelRefused
+from services.channels import ChannelRefused, Recipient
 from services.channels.outbox import Mailbox, OutboxChannel
 from tests.channels.views import AMARA, card_of, view
+
+TO = Recipient(email=AMARA)
 
 
 async def send(outbox: OutboxChannel, key: str, approver: str = AMARA, **changes: object) -> str:
     reference = await outbox.send(
         card_of(view(**changes)),
-        approval_id="2Zq4h3bN9tVgmPuVd5sJ8oKcXyL",
-        approver=approver,
+        to=Recipient(email=approver),
         workspace=str(changes.get("workspace", "acme")),
         idempotency_key=key,
     )
@@ -48,7 +49,7 @@ async def test_an_edit_changes_the_message_and_sends_no_other(
     reference = await send(outbox, "one")
     settled = card_of(view(status="expired"))
     for _ in range(2):
-        await outbox.update(reference, settled, "settled", workspace="acme")
+        await outbox.update(reference, settled, to=TO, workspace="acme")
     message = await mailbox.get("acme", reference)
     assert message is not None
     assert (message.subject, message.shown) == ("Settled: Expense report EXP-1", "settled")
@@ -60,25 +61,24 @@ async def test_an_edit_changes_the_message_and_sends_no_other(
 
 async def test_a_message_is_found_by_the_key_it_was_sent_with(worker_db: Database) -> None:
     outbox = OutboxChannel(worker_db)
-    assert await outbox.find("one", workspace="acme") is None
+    assert await outbox.find("one", to=TO, workspace="acme") is None
     reference = await send(outbox, "one")
-    assert await outbox.find("one", workspace="acme") == reference
-    assert await outbox.find("one", workspace="other") is None
+    assert await outbox.find("one", to=TO, workspace="acme") == reference
+    assert await outbox.find("one", to=TO, workspace="other") is None
 
 
 async def test_a_message_that_is_not_there_cannot_be_edited(worker_db: Database) -> None:
     outbox = OutboxChannel(worker_db)
     with pytest.raises(ChannelRefused, match="no message abc"):
-        await outbox.update("abc", card_of(), "settled", workspace="acme")
-    await outbox.update(None, card_of(), "settled", workspace="acme")
+        await outbox.update("abc", card_of(), to=TO, workspace="acme")
+    await outbox.update(None, card_of(), to=TO, workspace="acme")
 
 
 async def remind(outbox: OutboxChannel, reference: str | None, key: str) -> None:
     await outbox.remind(
         reference,
         card_of(),
-        approval_id="2Zq4h3bN9tVgmPuVd5sJ8oKcXyL",
-        approver=AMARA,
+        to=TO,
         workspace="acme",
         idempotency_key=key,
     )
@@ -105,7 +105,7 @@ async def test_a_reminder_is_a_short_message_beside_the_first_one_and_ends_with_
         "In Placet: https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL\n"
     )
     assert "This still waits for you." in message.body_html
-    await outbox.update(reference, card_of(view(status="expired")), "settled", workspace="acme")
+    await outbox.update(reference, card_of(view(status="expired")), to=TO, workspace="acme")
     messages = (await mailbox.list("acme", AMARA, limit=9, cursor=None)).messages
     assert {one.shown for one in messages if one.message_id.startswith(reference)} == {"settled"}
     assert {one.shown for one in messages if one.message_id.startswith(other)} == {"open"}
@@ -155,6 +155,6 @@ async def test_one_workspace_never_sees_the_mail_of_another(
     assert await mailbox.get("other", reference) is None
     assert (await mailbox.list("other", None, limit=9, cursor=None)).messages == ()
     with pytest.raises(ChannelRefused):
-        await outbox.update(reference, card_of(), "settled", workspace="other")
+        await outbox.update(reference, card_of(), to=TO, workspace="other")
     async with app_db.workspace("other") as connection:
         assert await connection.fetchval("SELECT count(*) FROM outbox_messages") == 0

@@ -77,6 +77,7 @@ def test_the_text_says_it_all_in_lines() -> None:
         "\n"
         "Waiting for you. Approve or reject it in Placet.\n"
         "\n"
+        "Amount: 750.50 USD\n"
         "Asked by: Jane Doe (jane.doe@example.com)\n"
         "Approvers: Amara (amara@example.com)\n"
         "Urgency: high\n"

@@ -229,9 +229,18 @@ async def test_whoever_has_not_answered_is_reminded() -> None:
     assert f"Reminded. It waits for {BEN}" in said.out
 
 
+async def test_an_answer_is_taken_back_while_it_is_held() -> None:
+    async with stub(Answer(body=approval())) as server:
+        said = await said_by(server, "undo", ID, "--approver", BEN)
+        assert sent(server) == (f"POST {PATH}/undo", {"approver": BEN})
+    assert f"{ID}  pending" in said.out
+    assert f"Nothing came of it. It waits for {BEN}" in said.out
+
+
 @pytest.mark.parametrize(
     ("command", "answer", "code"),
     [
+        (["undo", ID], refused(409, "too_late_to_undo", "It is too late."), 5),
         (["remind", ID], refused(409, "too_often", "Come again in 40 minutes."), 5),
         (["answer", ID, "x"], refused(409, "not_asked_back", "Nobody has asked this."), 5),
         (["approve", ID], refused(409, "already_answered", "You have answered."), 5),
@@ -258,6 +267,7 @@ async def test_a_refusal_is_told_and_ends_with_its_code(
         ["revise", ID, "--title", "T"],
         ["reassign", ID, "--to", BEN],
         ["remind", ID],
+        ["undo", ID],
     ],
 )
 async def test_each_command_gives_scripts_the_approval(command: list[str]) -> None:

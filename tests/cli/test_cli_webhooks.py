@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.embedded.ports import HOST, free_port
-from services.webhooks.signing import new_secret
+from services.outgoing.signing import new_secret
 from tests.cli.command_line import placet
 from tests.cli.conftest import Command
 from tests.journey.running_placet import KEY, Placet, eventually, placet_running

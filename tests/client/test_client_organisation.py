@@ -49,12 +49,14 @@ async def test_each_call_about_its_course_says_what_it_was_given(
         await caller("revise", ID, payload={"sum": 4}, reason="As you said")
         await caller("reassign", ID, to="ben@example.com", person="ann@example.com")
         await caller("remind", ID)
+        await caller("undo", ID, approver="ann@example.com")
         await caller("acknowledge", ID, effective_payload={"sum": 3})
     assert [(one.path, json.loads(one.body)) for one in server.asked] == [
         (f"{PATH}/questions", {"text": "Why?", "wants": "changes", "revision": "2"}),
         (f"{PATH}/revise", {"payload": {"sum": 4}, "reason": "As you said"}),
         (f"{PATH}/reassign", {"to": "ben@example.com", "person": "ann@example.com"}),
         (f"{PATH}/remind", {}),
+        (f"{PATH}/undo", {"approver": "ann@example.com"}),
         (f"{PATH}/acknowledge", {"effective_payload": {"sum": 3}}),
     ]
 
@@ -98,6 +100,7 @@ async def test_an_approval_shows_how_far_it_has_come_and_who_answered_for_whom(
         (422, "cannot_reassign", Invalid),
         (409, "reminded_already", Conflict),
         (409, "too_often", Conflict),
+        (409, "too_late_to_undo", Conflict),
     ],
 )
 async def test_a_refusal_is_the_error_that_says_what_to_do(

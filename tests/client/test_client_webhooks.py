@@ -9,7 +9,7 @@ import pytest
 from placet import BadSignature, verify_webhook
 from standardwebhooks import Webhook
 
-from services.webhooks.signing import sign
+from services.outgoing.signing import sign
 
 OLD = "whsec_" + base64.b64encode(b"an-old-secret-of-24-bytes").decode()
 NEW = "whsec_" + base64.b64encode(b"a-new-secret-of--24-bytes").decode()

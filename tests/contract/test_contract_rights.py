@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
@@ -20,6 +20,7 @@ EVERYBODYS = {
     "publisher_cursor",
     "reconciled",
     "webhook_reconciled",
+    "figures_counted",
 }
 """Tables of the installation itself, which hold nothing of any workspace."""
 IN_A_CHECK: dict[str, Any] = {
@@ -27,6 +28,9 @@ IN_A_CHECK: dict[str, Any] = {
     "kind": "hire",
     "origin": "csv",
     "delegate": "y",
+    "assurance": "session",
+    "wanted": "approved",
+    "signed_in_by": "dev",
     "ends": datetime.max.replace(tzinfo=UTC),
 }
 """Values for columns whose check takes only a few."""
@@ -38,6 +42,7 @@ BY_TYPE: dict[str, Any] = {
     "double precision": 1.0,
     "boolean": False,
     "bytea": b"x",
+    "date": date(2026, 3, 1),
     "ARRAY": [],
 }
 
@@ -265,12 +270,19 @@ async def test_a_lent_connection_speaks_for_who_borrows_it(dsn: str) -> None:
         await database.close()
 
 
-async def test_only_the_look_up_of_keys_steps_over_the_guard(owner: Owner) -> None:
+async def test_only_the_look_ups_of_secrets_step_over_the_guard(owner: Owner) -> None:
     rows = await owner.fetch(
         "SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
         " WHERE n.nspname = 'placet' AND p.prosecdef"
     )
-    assert {row["proname"] for row in rows} == {"find_api_key", "find_key"}
+    found = {row["proname"] for row in rows}
+    assert found == {
+        "find_api_key",
+        "find_key",
+        "find_link",
+        "find_session",
+        "find_stop_token",
+    }
 
 
 async def test_the_services_roles_cannot_log_in_nor_step_over_the_guard(owner: Owner) -> None:

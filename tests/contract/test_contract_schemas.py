@@ -57,12 +57,15 @@ from tests.core.examples import (
     expired,
     fail,
     failed,
+    minutes,
     no_card,
     not_notified,
     notified,
     requested,
     revised,
     submitted,
+    undo,
+    undone,
     withdrawn,
 )
 from tests.core.making import PATIENT, any_fact, lives, payloads
@@ -358,6 +361,13 @@ def _examples(name: str) -> Mapping[str, ApprovalEvent]:
         "approval.commented.v1": commented(comment(text='NUL \0, é, 👩, \u2028 and \\ "q"')),
         "approval.decision_submitted.v1": submitted(answer()),
         "approval.decision_submitted.v1.bare": submitted(answer("rejected", reason=None)),
+        "approval.decision_submitted.v1.held": submitted(
+            answer(assurance="session", shown="5d", held_until=minutes(1))
+        ),
+        "approval.decision_undone.v1": undone(undo()),
+        "approval.requested.v1.assured": requested(
+            asked(replace(WHOLE_POLICY, assurance="step_up"))
+        ),
         "approval.write_back_failed.v1": failed(answer(), fail()),
         "approval.decided.v1": decided(answer(), MIRRORED, now=NOW),
         "approval.withdrawn.v1": withdrawn(

@@ -15,7 +15,9 @@ from events.approval import (
     ApprovalRevised,
     ApprovalWithdrawn,
     ApproverNotified,
+    Assurance,
     DecisionSubmitted,
+    DecisionUndone,
     Edited,
     Link,
     NotificationFailed,
@@ -44,6 +46,7 @@ from events.commands import (
     SettleInWriteBack,
     SubmitDecision,
     SupersedeApproval,
+    UndoDecision,
     WithdrawApproval,
 )
 from events.digest import payload_digest
@@ -225,6 +228,9 @@ def answer(
     reason: str | None = "Within budget",
     edited: Edited | None = None,
     stands_in_for: tuple[Person, ...] = (),
+    assurance: Assurance | None = None,
+    shown: str | None = None,
+    held_until: datetime | None = None,
 ) -> SubmitDecision:
     return SubmitDecision(
         outcome=outcome,
@@ -236,6 +242,9 @@ def answer(
         now=now,
         edited=edited,
         stands_in_for=tuple(person.email for person in stands_in_for),
+        assurance=assurance,
+        shown=shown,
+        held_until=held_until,
     )
 
 
@@ -257,7 +266,18 @@ def submitted(
         edited=one.edited,
         complete=complete,
         on_behalf_of=on_behalf_of.email if on_behalf_of else None,
+        assurance=one.assurance,
+        shown=one.shown,
+        held_until=one.held_until if complete else None,
     )
+
+
+def undo(by: Person = ANN, now: datetime = NOW) -> UndoDecision:
+    return UndoDecision(by=by, now=now)
+
+
+def undone(one: UndoDecision, outcome: Outcome = "approved") -> DecisionUndone:
+    return DecisionUndone(outcome=outcome, by=one.by, at=one.now)
 
 
 def edit(payload: Mapping[str, Any] = OTHER_PAYLOAD) -> Edited:

@@ -45,6 +45,7 @@ from events.commands import (
     SettleInWriteBack,
     SubmitDecision,
     SupersedeApproval,
+    UndoDecision,
     WithdrawApproval,
 )
 from events.decider import Refused, decide
@@ -215,6 +216,7 @@ def commands(
             via=optional,
             revision=st.none() | revisions,
             stands_in_for=stand_ins,
+            held_until=st.none() | times,
             edited=st.none()
             | bodies.map(lambda body: Edited(payload=body, payload_digest=payload_digest(body))),
             now=times,
@@ -227,6 +229,7 @@ def commands(
             now=times,
         ),
         st.builds(AcknowledgeApproval, by=people, now=times),
+        st.builds(UndoDecision, by=people, now=times),
         st.builds(ConfirmWriteBack, decision_version=versions, now=times),
         st.builds(
             FailWriteBack,

@@ -28,6 +28,7 @@ from tests.core.examples import (
     expired,
     fail,
     found_settled,
+    minutes,
     no_card,
     pending,
     recall,
@@ -35,6 +36,7 @@ from tests.core.examples import (
     settled,
     submitted,
     supersede,
+    undo,
     withdrawn,
 )
 from tests.core.steps import (
@@ -59,6 +61,7 @@ STATES: Mapping[str, tuple[ApprovalEvent, ...]] = {
     "voted": (requested(asked()), submitted(answer(), complete=False)),
     "asked back": (OWN, asked_back(ask_back())),
     "returned": (OWN, asked_back(ask_back(wants="changes"))),
+    "held": (OWN, submitted(answer(held_until=minutes(1)))),
     "deciding": (MIRRORED, submitted(answer())),
     "decided": (OWN, submitted(answer()), decided(answer(), OWN)),
     "recalled": (OWN, withdrawn(OWN, "recalled", "No.")),
@@ -92,6 +95,7 @@ COMMANDS: Mapping[str, Command] = {
     "ask back": ask_back(question_id="q2"),
     "answer back": answer_back(),
     "revise": revise(),
+    "undo": undo(),
 }
 
 ASK, REVISE, END = "ApprovalRequested", "ApprovalRevised", "ApprovalWithdrawn"
@@ -102,7 +106,8 @@ CARD, NO_CARD, SAID, FAILED = (
     "WriteBackFailed",
 )
 DONE, NOTE, OVER = "ApprovalDecided", "ApprovalCommented", "ApprovalExpired"
-HEARD = "ApprovalAcknowledged"
+HEARD, BACK = "ApprovalAcknowledged", "DecisionUndone"
+LATE = "too_late_to_undo"
 
 REMIND, PASSED_ON, MORE = "ApprovalReminded", "ApprovalReassigned", "ApprovalEscalated"
 ASKED, ANSWERED = "AskedBack", "AnsweredBack"
@@ -144,6 +149,7 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "request": ASK,
         "observe the same": ASK,
         "observe a change": ASK,
+        "undo": "not_found",
         "answer": "not_found",
         "same answer": "not_found",
         "withdraw": "not_found",
@@ -191,6 +197,19 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "same answer": "returned",
         "edited answer": "returned",
     },
+    "held": {
+        **NOTED,
+        **dict.fromkeys(MOVES, "already_resolved"),
+        "acknowledge": "not_final",
+        "edited answer": "already_resolved",
+        "answer": "already_resolved",
+        "confirm": DONE,
+        "fail": FAILED,
+        "changed": f"{FAILED} {REVISE}",
+        "found settled": END,
+        "withdraw": "already_resolved",
+        "undo": BACK,
+    },
     "deciding": {
         **NOTED,
         **dict.fromkeys(MOVES, "already_resolved"),
@@ -202,9 +221,11 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "changed": f"{FAILED} {REVISE}",
         "found settled": END,
         "withdraw": "already_resolved",
+        "undo": LATE,
     },
     "decided": {
         **dict.fromkeys(MOVES, "already_resolved"),
+        "undo": LATE,
         "answer": "already_resolved",
         "edited answer": "already_resolved",
         "withdraw": "already_resolved",
@@ -213,6 +234,7 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
     },
     "recalled": {
         **dict.fromkeys(MOVES, "already_resolved"),
+        "undo": LATE,
         "acknowledge": HEARD,
         "edited answer": "already_resolved",
         "answer": "already_resolved",
@@ -221,6 +243,7 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
     },
     "settled": {
         **dict.fromkeys(MOVES, "already_resolved"),
+        "undo": LATE,
         "acknowledge": HEARD,
         "edited answer": "already_resolved",
         "answer": "already_resolved",
@@ -230,6 +253,7 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
     },
     "expired": {
         **dict.fromkeys(MOVES, "already_resolved"),
+        "undo": LATE,
         "acknowledge": HEARD,
         "edited answer": "already_resolved",
         "answer": "already_resolved",
@@ -248,6 +272,7 @@ ELSEWHERE = {
     "already_answered",
     "own_request",
     "too_often",
+    "assurance_too_low",
 }
 """The refusals that need more than one step to be reached: they have sentences of their own."""
 
@@ -307,6 +332,7 @@ FRUITFUL: Mapping[str, str] = {
     "ask back": "voted",
     "answer back": "returned",
     "revise": "asked back",
+    "undo": "held",
 }
 """For each command a state in which it does something."""
 REPEATED: Mapping[str, str] = {"remind": "reminded_already"}

@@ -26,6 +26,8 @@ from tests.core.examples import (
     notified,
     revised,
     submitted,
+    undo,
+    undone,
     withdrawn,
 )
 from tests.core.steps import (
@@ -59,6 +61,7 @@ FACTS: Mapping[str, ApprovalEvent] = {
     "taken over": taken_over(BOTH),
     "asked back": asked_back(ask_back()),
     "answered back": answered_back(answer_back()),
+    "undone": undone(undo()),
     "failed": failed(answer(), fail()),
     "decided": decided(answer(), MIRRORED),
     "withdrawn": withdrawn(MIRRORED, "settled", "Approved."),
@@ -95,6 +98,7 @@ LEGAL: Mapping[str, Mapping[str, str]] = {
         "notified": "Deciding",
         "not notified": "Deciding",
         "commented": "Deciding",
+        "undone": "Pending",
         "failed": "Pending",
         "decided": "Decided",
         "withdrawn": "Withdrawn",

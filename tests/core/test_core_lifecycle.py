@@ -436,7 +436,10 @@ def test_an_end_by_the_clock_that_follows_votes_is_nobodys() -> None:
 def test_what_a_policy_decides_by_itself_is_recorded_as_its_own(outcome: Outcome) -> None:
     one = asked(automatic=Automatic(outcome=outcome, reason="payload.amount <= 50"))
     by_policy = replace(
-        answer(outcome, POLICY, reason="payload.amount <= 50"), channel="policy", via=None
+        answer(outcome, POLICY, reason="payload.amount <= 50"),
+        channel="policy",
+        via=None,
+        shown=None,
     )
     first = requested(one)
     given().when(one).then(first, submitted(by_policy), decided(by_policy, first))

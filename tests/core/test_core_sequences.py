@@ -22,7 +22,7 @@ from events.approval import (
     NotificationFailed,
     Seat,
 )
-from events.commands import Command, RemindApprovers, ReviseApproval
+from events.commands import Command, RemindApprovers, ReviseApproval, SubmitDecision
 from events.decider import Refused, decide
 from events.decider.asking import POLICY
 from events.decider.lapsing import NOBODY
@@ -127,7 +127,9 @@ def test_every_sequence_of_commands_keeps_the_promises(orders: list[Command]) ->
             # Reminded within the hour; decided meanwhile by the policy of what was changed.
             assert isinstance(command, RemindApprovers | ReviseApproval)
         else:
-            assert again == [], f"{command} twice added {again}"
+            # Who stands in for several people answers for one of them at each step.
+            step_by_step = isinstance(command, SubmitDecision) and command.stands_in_for
+            assert again == [] or step_by_step, f"{command} twice added {again}"
     event(type(state).__name__)
     assert fold(facts) == state
     assert_promises(facts)

@@ -169,7 +169,7 @@ def quick_source(folder: Path) -> Path:
         source = source.replace(slow, quick)
     (folder / "acme-expenses.yaml").write_text(source, "utf-8")
     file = folder / "placet.yaml"
-    file.write_text("sources: [acme-expenses.yaml]\n", "utf-8")
+    file.write_text("sources: [acme-expenses.yaml]\nundo: 1s\n", "utf-8")
     return file
 
 

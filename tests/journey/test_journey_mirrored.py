@@ -131,6 +131,8 @@ async def test_approving_by_the_form_of_the_page_does_the_same(placet: Placet, a
         assert sent["revision"] == waiting["revision"]
         done = await browser.post(form.attributes["action"], data=sent)
         assert done.status_code == 200, done.text
+        assert "take it back until" in done.text
+        assert acme.record(record_id)["status"] == "pending"  # held: the source knows nothing yet
     approval = await placet.until_status(waiting["id"], "approved")
     assert (approval["decided_by"], approval["decision_channel"]) == (JOHN, "inbox")
     assert approval["decision_reason"] == "As agreed"

@@ -68,6 +68,7 @@ class Oracle:
     questions: set[str] = field(default_factory=set)
     question: str | None = None
     final_word: tuple[str, str] = ("", "")
+    held: datetime | None = None
     content: tuple[str, str, frozenset[str]] = ("", "", frozenset())
     shown: set[str] = field(default_factory=set)
     rungs: int = 0
@@ -191,8 +192,9 @@ class Oracle:
         now: datetime,
         stands_for: Collection[str] = (),
         revision: str | None = None,
+        held: datetime | None = None,
     ) -> Answer:
-        """Somebody answers."""
+        """Somebody answers; what settles it is held for a while."""
         said = {(word.who, word.outcome) for word in self.words}
         if self.status in ("deciding", "approved", "rejected"):
             return "nothing" if (who, outcome) in said | {self.final_word} else "refused"
@@ -209,10 +211,20 @@ class Oracle:
             return "nothing"
         if (before is not None and before.who == owner != who) or self.returned:
             return "refused"
-        self._heard(Word(self.at, who, owner, outcome), now)
+        self._heard(Word(self.at, who, owner, outcome), now, held)
         return "added"
 
-    def _heard(self, word: Word, now: datetime) -> None:
+    def takes_back(self, who: str, *, now: datetime) -> Answer:
+        """Somebody takes back what they answered."""
+        if self.status == "pending":
+            return "nothing"
+        mine = self.status == "deciding" and self.final_word[0] == who
+        if not mine or self.held is None or now >= self.held:
+            return "refused"
+        self.status = "pending"
+        return "added"
+
+    def _heard(self, word: Word, now: datetime, held: datetime | None) -> None:
         words = [
             one
             for one in self.words
@@ -224,16 +236,16 @@ class Oracle:
             at += 1
             end = self.verdict(at, words)
         if end == word.outcome:
-            self.answered(word.who, word.outcome)
+            self.answered(word.who, word.outcome, held)
             return
         if at != self.at:
             self.rungs = 0
         self.words, self.at = words, at
         self._goes_on(now)
 
-    def answered(self, who: str, outcome: str) -> None:
-        self.final_word = (who, outcome)
-        self.status = "deciding" if self.mirrored else outcome
+    def answered(self, who: str, outcome: str, held: datetime | None = None) -> None:
+        self.final_word, self.held = (who, outcome), held
+        self.status = "deciding" if self.mirrored or held else outcome
 
     def _goes_on(self, now: datetime, until: datetime | None = None) -> None:
         if until is not None:

@@ -29,6 +29,7 @@ from events.commands import (
     SettleInWriteBack,
     SubmitDecision,
     SupersedeApproval,
+    UndoDecision,
     WithdrawApproval,
 )
 from tests.model.driving import Told
@@ -58,7 +59,10 @@ def foretold(oracle: Oracle, told: Told) -> Answer:
                 now=command.now,
                 stands_for=command.stands_in_for,
                 revision=command.revision,
+                held=command.held_until,
             )
+        case UndoDecision():
+            return oracle.takes_back(command.by.email, now=command.now)
         case AskBack():
             return oracle.asks_back(
                 command.by.email, command.question_id, command.wants, now=command.now

@@ -44,13 +44,17 @@ from events.kafka.messages import messages
 from events.observation import Observation, RecordState
 from events.state import Deciding, Pending, fold
 from events.store.memory import MemoryStore
-from services.channels import Channel
+from services.channels import Channel, Recipient
 from services.channels.card import Card, Shown
 from services.channels.mustache import CardTemplate
-from services.effects import Attempt, Effect
-from services.notifier.backlog import Stretch
+from services.directory import Directories
+from services.directory.preferences import Defaults
+from services.effects import LEASE_S, Attempt, Effect
+from services.notifier.backlog import Stretch, Waits
 from services.notifier.cards import Key, SentCard
+from services.notifier.drawing import Look
 from services.notifier.notify import Notifier
+from services.policies import Policies
 from services.sources import Answer, Page, Reading, SourceUnavailable
 
 WORKSPACE = "acme"
@@ -101,7 +105,7 @@ class MemoryEffects:
         self.held: dict[Effect, HeldEffect] = {}
         self.calls = 0
 
-    async def take(self, effect: Effect, *, lease_s: float = 60.0) -> Attempt | None:
+    async def take(self, effect: Effect, *, lease_s: float = LEASE_S) -> Attempt | None:
         self.calls += 1
         until = self._clock() + timedelta(seconds=lease_s)
         held = self.held.get(effect)
@@ -115,8 +119,13 @@ class MemoryEffects:
             return None
         return Attempt(number=held.attempts, sent=held.sent, first_at=held.first_at)
 
-    async def sending(self, effect: Effect) -> None:
-        self.held[effect].sent = True
+    async def leaving(self, effect: Effect, attempt: Attempt) -> bool:
+        held = self.held[effect]
+        if held.state != "started" or held.attempts != attempt.number:
+            return False
+        held.sent = True
+        held.due_at = max(held.due_at, self._clock() + timedelta(seconds=LEASE_S))
+        return True
 
     async def done(self, effect: Effect) -> None:
         if effect in self.held:
@@ -127,9 +136,10 @@ class MemoryEffects:
             self.held[effect].state = "failed"
             self.held[effect].last_error = error
 
-    async def later(self, effect: Effect, delay_s: float, error: str) -> None:
+    async def later(self, effect: Effect, delay_s: float, error: str, *, sent: bool = True) -> None:
         held = self.held.get(effect)
         if held is not None and held.state == "started":
+            held.sent = held.sent and sent
             held.due_at = self._clock() + timedelta(seconds=delay_s)
             held.last_error = error
 
@@ -174,14 +184,34 @@ class MemoryBacklog:
         self._effects = effects
         self._clock = clock
         self.astray: list[Key] = []
+        self.queue: dict[Key, list[str]] = {}
 
     async def due(self, limit: int) -> Sequence[Effect]:
         due = [
             effect
             for effect, held in self._effects.held.items()
-            if held.state == "started" and held.due_at <= self._clock()
+            if held.state == "started"
+            and held.due_at <= self._clock()
+            and effect.effect.startswith("card")
         ]
         return due[:limit]
+
+    async def due_digests(self, limit: int) -> Sequence[Effect]:
+        due = [
+            effect
+            for effect, held in self._effects.held.items()
+            if held.state == "started"
+            and held.due_at <= self._clock()
+            and effect.effect.startswith("digest:")
+        ]
+        return due[:limit]
+
+    async def readers(self, after: Key, limit: int) -> Sequence[Key]:
+        return sorted(key for key in self.queue if key > after)[:limit]
+
+    async def waits_for(self, workspace: str, email: str, limit: int) -> Waits:
+        ids = self.queue.get((workspace, email), [])
+        return Waits(ids[:limit], len(ids))
 
     async def unasked(self, after: Key, limit: int) -> Stretch:
         return Stretch(astray=self.astray, end=None)
@@ -207,15 +237,20 @@ class FakeChannel:
         self.name = name
         self.messages: dict[str, Sent] = {}
         self.sends: list[str] = []
+        self.out_of_reach: set[str] = set()
         self.updates: list[tuple[str, Shown]] = []
         self.reminders: dict[str, tuple[str, Card]] = {}
         self.trouble: Callable[[str, str], Exception | None] = lambda _what, _approval: None
         self.after_send: Callable[[], Exception | None] = lambda: None
         self.meanwhile: Callable[[str], object] | None = None
 
+    def reaches(self, to: Recipient) -> bool:
+        return to.email not in self.out_of_reach
+
     async def send(
-        self, card: Card, *, approval_id: str, approver: str, workspace: str, idempotency_key: str
+        self, card: Card, *, to: Recipient, workspace: str, idempotency_key: str
     ) -> str | None:
+        approver, approval_id = to.email, card.approval_id
         error = self.trouble("send", approval_id)
         if error is not None:
             raise error
@@ -236,34 +271,33 @@ class FakeChannel:
         reference: str | None,
         card: Card,
         *,
-        approval_id: str,
-        approver: str,
+        to: Recipient,
         workspace: str,
         idempotency_key: str,
     ) -> None:
         assert reference in self.messages
-        error = self.trouble("remind", approval_id)
+        error = self.trouble("remind", card.approval_id)
         if error is not None:
             raise error
-        self.reminders.setdefault(idempotency_key, (approver, card))
+        self.reminders.setdefault(idempotency_key, (to.email, card))
 
     def card_of(self, approver: str) -> Card:
         """What somebody's latest card shows now."""
         return [sent.card for sent in self.messages.values() if sent.approver == approver][-1]
 
-    async def find(self, idempotency_key: str, *, workspace: str) -> str | None:
+    async def find(self, idempotency_key: str, *, to: Recipient, workspace: str) -> str | None:
         return idempotency_key if idempotency_key in self.messages else None
 
     async def update(
-        self, reference: str | None, card: Card, shown: Shown, *, workspace: str
+        self, reference: str | None, card: Card, *, to: Recipient, workspace: str
     ) -> None:
         assert reference is not None
         sent = self.messages[reference]
         error = self.trouble("update", sent.approval_id)
         if error is not None:
             raise error
-        self.updates.append((sent.approver, shown))
-        sent.card, sent.shown = card, shown
+        self.updates.append((sent.approver, card.shown))
+        sent.card, sent.shown = card, card.shown
 
     def shown(self) -> list[tuple[str, Shown]]:
         return [(sent.approver, sent.shown) for sent in self.messages.values()]
@@ -336,6 +370,10 @@ class World:
     sources: Sequence[FakeSource] = ()
     templates: dict[tuple[str, str], CardTemplate] = field(default_factory=dict)
     type_templates: dict[tuple[str, str], CardTemplate] = field(default_factory=dict)
+    sensitive: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    directories: Directories | None = None
+    policies: Policies = field(default_factory=Policies)
+    defaults: Defaults = field(default_factory=Defaults)
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -359,11 +397,19 @@ class World:
             backlog=self.backlog,
             channels=self.channels,
             sources={(one.workspace, one.name): one for one in self.sources},
-            templates=self.templates,
-            type_templates=self.type_templates,
+            looks={key: Look(template=one) for key, one in self.templates.items()},
+            type_looks={
+                key: Look(
+                    template=self.type_templates.get(key), sensitive=self.sensitive.get(key, ())
+                )
+                for key in (*self.type_templates, *self.sensitive)
+            },
             effects=self.effects,
             public_url="https://placet.example.com",
             clock=self.clock,
+            directories=self.directories,
+            policies=self.policies,
+            defaults=self.defaults,
         )
 
     async def ask(
@@ -483,7 +529,9 @@ class World:
         )
         await self.do(approval_id, escalates)
 
-    async def answer(self, approval_id: str, by: Person = AMARA) -> None:
+    async def answer(
+        self, approval_id: str, by: Person = AMARA, held_until: datetime | None = None
+    ) -> None:
         submit = SubmitDecision(
             outcome="approved",
             by=by,
@@ -491,6 +539,7 @@ class World:
             channel="inbox",
             via=None,
             revision=None,
+            held_until=held_until,
             now=self.clock(),
         )
         await self.do(approval_id, submit)

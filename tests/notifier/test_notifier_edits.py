@@ -1,9 +1,19 @@
 """Cards go on telling the truth: superseded, told of a failure, settled."""
 
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from events.commands import UndoDecision
 from events.store import Unavailable
 from services.channels import ChannelRefused, ChannelUnavailable
+from services.channels.card import Card, make_card
+from services.channels.differences import Difference
 from services.channels.inbox import InboxChannel
-from tests.notifier.fakes import AMARA, BO, EXPENSE, FakeChannel, World, message
+from tests.notifier.fakes import AMARA, BO, EXPENSE, WORKSPACE, FakeChannel, World, message
 
 CHANGED = {**EXPENSE, "total_amount": 9000.0}
 
@@ -274,3 +284,120 @@ async def test_an_edit_that_crosses_with_a_later_one_is_put_right() -> None:
     await first.handle(batch)
     assert [shown for _, shown in mail.updates] == ["settled", "open", "settled"]
     assert mail.shown() == [("amara@example.com", "settled")]
+
+
+async def test_an_answer_that_is_held_takes_the_buttons_away_until_it_is_taken_back() -> None:
+    mail = FakeChannel()
+    world = World([mail])
+    approval_id = await world.ask(AMARA, BO)
+    await world.deliver()
+    held_until = world.clock() + timedelta(seconds=10)
+    await world.answer(approval_id, held_until=held_until)
+    await world.deliver()
+    card = mail.card_of(BO.email)
+    assert (card.shown, card.asks, card.deadline) == ("open", None, None)
+    assert card.status == (
+        "The answer (approved by amara@example.com) counts from 2026-11-21 12:00:10 UTC. "
+        "Until then it can be taken back in Placet."
+    )
+    await world.do(approval_id, UndoDecision(by=AMARA, now=world.clock()))
+    await world.deliver()
+    assert {sent.card.asks for sent in mail.messages.values()} == {"decision"}
+    assert len(mail.sends) == 2, "no new card"
+    world.restart()
+    await world.replay()
+    assert len(mail.updates) == 4
+
+
+async def test_buttons_go_with_an_answer_and_come_back_when_it_was_not_taken() -> None:
+    mail = FakeChannel()
+    world = World([mail])
+    approval_id = await world.ask(source="expenses")
+    await world.deliver()
+    await world.answer(approval_id)
+    await world.deliver()
+    assert mail.card_of(AMARA.email).asks is None
+    await world.fail_write_back(approval_id)
+    await world.deliver()
+    assert mail.card_of(AMARA.email).asks == "decision"
+    assert len(mail.sends) == 1
+
+
+async def test_a_card_that_leaves_while_somebody_answers_loses_its_buttons() -> None:
+    mail = FakeChannel()
+    world = World([mail])
+    approval_id = await world.ask(source="expenses")
+
+    async def answered(_: str) -> None:
+        mail.meanwhile = None
+        await world.answer(approval_id)
+
+    mail.meanwhile = answered
+    await world.notifier.handle([message(one) for one in await world.stream(approval_id)])
+    assert mail.card_of(AMARA.email).asks is None, "whether or not a message comes of it"
+
+
+async def test_an_outdated_card_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = 0
+
+    def counted(*given: Any, **named: Any) -> Card:
+        nonlocal drawn
+        drawn += 1
+        return make_card(*given, **named)
+
+    mail = FakeChannel()
+    world = World([mail])
+    approval_id = await world.ask()
+    await world.deliver()
+    await world.answer(approval_id)
+    monkeypatch.setattr("services.notifier.drawing.make_card", counted)
+    await world.deliver()
+    assert mail.updates == [("amara@example.com", "settled")]
+    assert drawn == 1
+
+
+async def test_the_cards_of_an_approval_are_edited_side_by_side() -> None:
+    channels = [FakeChannel("mail"), FakeChannel("chat")]
+    world = World(channels)
+    approval_id = await world.ask(AMARA, BO)
+    await world.deliver()
+    both = asyncio.Barrier(4)
+
+    async def together(update: Any, *given: Any, **named: Any) -> None:
+        await both.wait()
+        await update(*given, **named)
+
+    for one in channels:
+        one.update = partial(together, one.update)  # type: ignore[method-assign]
+    await world.answer(approval_id)
+    async with asyncio.timeout(5):
+        await world.deliver()
+    assert {shown for one in channels for _, shown in one.shown()} == {"settled"}
+
+
+async def test_a_new_card_says_what_changed_to_whoever_saw_the_old_one() -> None:
+    mail = FakeChannel()
+    world = World([mail])
+    approval_id = await world.ask(AMARA)
+    await world.deliver()
+    await world.revise(approval_id, AMARA, BO, payload=CHANGED, revision="2")
+    await world.deliver()
+    assert mail.card_of(AMARA.email).differences == (
+        Difference(label="Total amount", before="750.50 USD", after="9,000.00 USD"),
+    )
+    assert mail.card_of(BO.email).differences == ()
+    assert mail.card_of(BO.email).amount == "9,000.00 USD"
+
+
+async def test_what_a_type_holds_back_is_left_out_of_its_cards() -> None:
+    mail = FakeChannel()
+    world = World(
+        [mail], sensitive={(WORKSPACE, "expense"): ("/description", "/line_items/*/item")}
+    )
+    for source in (None, "expenses"):
+        await world.ask(source=source)
+    await world.deliver()
+    for sent in mail.messages.values():
+        assert "Client dinner" not in str(sent.card)
+        assert "Flight" not in str(sent.card)
+        assert "Travel" in str(sent.card)

@@ -62,7 +62,7 @@ class Real:
             backlog=PostgresBacklog(self.database),
             channels=[OutboxChannel(self.database), InboxChannel()],
             sources={(ACME, "expenses"): self.source} if self.source else {},
-            templates={},
+            looks={},
             effects=Effects(self.database),
             public_url="https://placet.example.com",
             clock=now,
@@ -363,3 +363,32 @@ async def test_a_mirrored_approval_leaves_one_note_whoever_is_asked_again(
         ("card_check", "done"),
         ("card_note:amara@example.com", "done"),
     ]
+
+
+async def test_only_the_latest_attempt_may_send_and_its_lease_begins_anew(
+    worker_db: Database,
+) -> None:
+    effects = Effects(worker_db)
+    effect = sending(CARD, ACME, "A" * 27, 1, channel="mail", to=AMARA.email)
+    first = await effects.take(effect, lease_s=0)
+    second = await effects.take(effect, lease_s=0)
+    assert first is not None
+    assert second is not None
+    assert not await effects.leaving(effect, first)
+    assert await effects.leaving(effect, second)
+    assert await effects.take(effect) is None, "it is under way, and nobody else sends it now"
+
+
+async def test_that_nothing_left_is_noted_with_the_next_time(worker_db: Database) -> None:
+    effects = Effects(worker_db)
+    for place, sent in enumerate((False, True)):
+        effect = sending(CARD, ACME, f"{place:027d}", 1, channel="mail", to=AMARA.email)
+        first = await effects.take(effect)
+        assert first is not None
+        assert await effects.leaving(effect, first)
+        await effects.later(effect, 0, "No connection.", sent=sent)
+        again = await effects.take(effect)
+        assert again is not None
+        assert again.sent == sent
+        await effects.done(effect)
+        assert not await effects.leaving(effect, again)

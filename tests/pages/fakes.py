@@ -33,16 +33,18 @@ from events.digest import payload_digest
 from events.handling import Order, handle
 from events.store.memory import MemoryStore
 from projections.approval_history import actor, summary
-from projections.approval_view import ApprovalView, encode_view
+from projections.approval_view import OPEN, ApprovalView, encode_view
 from projections.cursors import BadCursor
 from projections.evolving import view_of
-from projections.queries import Change, Docs, Filters
+from projections.finding import Found, Kinds, Narrowed, Whose
+from projections.queries import Change, Current, Docs, Filters
 from services.approval_types import ApprovalTypes
 from services.channels.outbox import Message, MessagePage
 from services.decision.answering import Answering
 from services.decision.asking import Asking
 from services.decision.changing import Changing
 from services.decision.forms import forms_router
+from services.decision.forms.preferring import preferring_router
 from services.directory import Delegation, Directory, Member
 from services.directory.delegations import (
     LONGEST,
@@ -50,13 +52,17 @@ from services.directory.delegations import (
     NotDelegated,
     closed_circle,
 )
+from services.directory.preferences import Defaults, Preferences
 from services.queue.broadcast import Broadcast
+from services.queue.pages.preferences import PreferencePages
 from services.queue.pages.routes import make_pages, pages_router
 from services.queue.streams import Streams
 from services.web.app import make_app
-from services.web.session import Session, Sessions
+from services.web.session import PLAIN_COOKIE, Session, Sessions
+from tests.identity.memory_sessions import MemorySessions
 
 WORKSPACE = "default"
+CHANNELS = ("inbox", "slack", "email")
 JOHN = Person(email="john.smith@example.com", name="John Smith")
 MARIA = Person(email="maria.garcia@example.com", name="Maria Garcia")
 JANE = Person(email="jane.doe@example.com", name="Jane Doe")
@@ -99,6 +105,8 @@ class Source:
         if view is None or view.status != "deciding":
             return
         now = self._world.clock()
+        if view.held_until is not None and now < view.held_until:
+            return
         command: Command = ConfirmWriteBack(decision_version=view.version, now=now)
         if self.refusal is not None:
             command = FailWriteBack(
@@ -224,19 +232,73 @@ class World:
                 found.append(view)
         return found
 
-    # What `projections.queries.Queries` does on Postgres.
+    # What `projections.finding.Finding` does on Postgres.
 
-    async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
+    async def waiting(
+        self, workspace: str, email: str, narrowed: Narrowed, *, limit: int, cursor: str | None
+    ) -> Found:
         if self.away is not None:
             raise self.away
         views = self._lagging if self.queue_lags else self.views(workspace)
         self._lagging = views
         waiting = sorted(
-            (view for view in views if approver in view.waits_for),
+            (view for view in views if email in view.waits_for),
             key=lambda view: (URGENCIES.index(view.urgency), view.id),
         )
-        start = _start(cursor)
-        return _docs(waiting, start, limit, len(waiting))
+        matching = [view for view in waiting if self._matches(view, narrowed)]
+        return _found(_docs(matching, _start(cursor), limit, len(waiting)))
+
+    async def found(
+        self,
+        workspace: str,
+        whose: Whose,
+        email: str,
+        narrowed: Narrowed,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> Found:
+        def theirs(view: ApprovalView) -> bool:
+            if whose == "requester":
+                return view.requester.email == email
+            return email in {one.email for one in view.approvers}
+
+        found = [
+            view for view in self.views(workspace) if theirs(view) and self._matches(view, narrowed)
+        ]
+        ordered = sorted(found, key=lambda view: view.id, reverse=True)
+        return _found(_docs(ordered, _start(cursor), limit))
+
+    def _matches(self, view: ApprovalView, narrowed: Narrowed) -> bool:
+        record = view.source.record_id if view.source else ""
+        seen = (view.title, view.requester.name or "", view.requester.email, record)
+        left = (view.expires_at - self.clock()).total_seconds()
+        return all(
+            (
+                narrowed.text is None or any(narrowed.text.lower() in one.lower() for one in seen),
+                narrowed.type in (None, view.type),
+                narrowed.source is None
+                or (view.source is not None and view.source.name == narrowed.source),
+                narrowed.requester is None or narrowed.requester in view.requester.email,
+                narrowed.urgency in (None, URGENCIES.index(view.urgency)),
+                narrowed.due_in_s is None or left < narrowed.due_in_s,
+                not narrowed.statuses or view.status in narrowed.statuses,
+                narrowed.shared_by is None
+                or any(one.email != narrowed.shared_by for one in view.approvers),
+                narrowed.answered_by is None
+                or any(
+                    one.answer and narrowed.answered_by == (one.answered_by or one.email)
+                    for one in view.approvers
+                ),
+            )
+        )
+
+    async def kinds(self, workspace: str) -> Kinds:
+        views = self.views(workspace)
+        sources = {view.source.name for view in views if view.source}
+        return Kinds(sorted({view.type for view in views}), sorted(sources))
+
+    # What `projections.queries.Queries` does on Postgres.
 
     async def list(
         self, workspace: str, filters: Filters, *, limit: int, cursor: str | None
@@ -255,6 +317,13 @@ class World:
 
     async def view(self, workspace: str, approval_id: str) -> ApprovalView | None:
         return next((one for one in self.views(workspace) if one.id == approval_id), None)
+
+    async def approvals(self, workspace: str, approval_ids: Sequence[str]) -> Mapping[str, Current]:
+        return {
+            view.id: Current(encode_view(view), final=view.status not in OPEN)
+            for view in self.views(workspace)
+            if view.id in approval_ids
+        }
 
     async def history(self, workspace: str, approval_id: str) -> Sequence[dict[str, Any]]:
         stream = (await self.store.read(workspace, [approval_id]))[approval_id]
@@ -337,6 +406,7 @@ class People:
         self._world = world
         self.members: dict[str, Member] = {}
         self.delegations: list[Delegation] = []
+        self.preferences: dict[str, Preferences] = {}
         self.most = 100
 
     def know(self, *people: Person, time_zone: str | None = None) -> None:
@@ -346,10 +416,25 @@ class People:
     def of(self, workspace: str) -> Directory:
         if workspace != WORKSPACE:
             return Directory()
-        return Directory(members=self.members, delegations=tuple(self.delegations))
+        return Directory(self.members, tuple(self.delegations), self.preferences)
 
     async def fresh(self, workspace: str) -> Directory:
         return self.of(workspace)
+
+    # What `services.directory.kept_preferences.KeptPreferences` does on Postgres.
+
+    async def put(
+        self,
+        workspace: str,  # noqa: ARG002 # there is one
+        email: str,
+        preferences: Preferences,
+        *,
+        by: str,
+        now: datetime,
+    ) -> Preferences:
+        assert by == email, "the page is for oneself"
+        self.preferences[email] = replace(preferences, changed_at=now)
+        return self.preferences[email]
 
     # What `services.directory.delegations.Delegations` does on Postgres.
 
@@ -407,18 +492,24 @@ class Placet:
         self.closing = asyncio.Event()
         self.broadcast = Broadcast(self.world)
         self.streams = Streams(self.broadcast, self.closing)
-        self.sessions = Sessions(b"not a secret", dev_login=dev_login, secure=False)
+        self.kept = MemorySessions()
+        self.sessions = Sessions(self.kept, dev_login=dev_login, secure=False)
         self.people = People(self.world)
         self.answering = Answering(
             self.world.store, self.world.source, self.world.clock, types, self.people
         )
         asking = Asking(self.world.store, self.world.clock, types)
         self.changing = Changing(self.world.store, asking, self.world.clock, self.people)
-        pages = make_pages(self.world, self.people, self.sessions, self.world.clock)
+        self.pages = pages = make_pages(self.world, self.people, self.sessions, self.world.clock)
+        self.defaults = Defaults(
+            workspace=WORKSPACE, preferences=Preferences(time_zone="Europe/Berlin")
+        )
+        preferences = PreferencePages(pages, self.people, self.defaults, CHANNELS)
         self.app: FastAPI = make_app(
             [
                 pages_router(
                     pages,
+                    self.world,
                     self.world,
                     self.mail,
                     self.streams,
@@ -435,17 +526,22 @@ class Placet:
                     self.people,
                     self.world.clock,
                 ),
+                preferences.router(),
+                preferring_router(
+                    self.people,
+                    preferences,
+                    pages,
+                    self.sessions,
+                    self.defaults,
+                    CHANNELS,
+                    self.world.clock,
+                ),
             ]
         )
 
     def cookies(self, person: Person = JOHN, workspace: str = WORKSPACE) -> Mapping[str, str]:
         """The cookie of somebody who is signed in."""
-        from starlette.responses import Response
-
-        response = Response()
-        self.sessions.start(response, Session(workspace, person.email))
-        name, _, rest = response.headers["set-cookie"].partition("=")
-        return {name: rest.partition(";")[0]}
+        return {PLAIN_COOKIE: self.kept.signed_in(Session(workspace, person.email))}
 
 
 def content(
@@ -474,6 +570,10 @@ def content(
         links=tuple(links),
         agent_id=agent_id,
     )
+
+
+def _found(docs: Docs) -> Found:
+    return Found(docs.json, docs.rows, docs.next_cursor, docs.waiting)
 
 
 def _start(cursor: str | None) -> int:

@@ -96,4 +96,4 @@ async def site(placet: Placet, chromium: Browser) -> AsyncIterator[Site]:
     async with asyncio.timeout(10):
         await serving
     following.cancel()
-    assert site.complaints == []
+    assert site.complaints == [], site.complaints

@@ -66,35 +66,6 @@ async def test_a_quick_approval_leaves_the_reader_at_the_next_row(site: Site) ->
         assert page.url == f"{site.url}/inbox", "a reload tells no old news"
 
 
-async def test_the_inbox_is_walked_by_keys_and_no_single_key_decides(site: Site) -> None:
-    for number in range(3):
-        await site.placet.world.ask(f"Row {number}", ago=timedelta(hours=9 - number))
-    async with site.opened() as page:
-        await page.goto("/inbox")
-
-        async def at() -> str:
-            return str(await page.evaluate("document.activeElement.textContent.trim()"))
-
-        walked = []
-        for key in "jjjjkk":
-            await page.keyboard.press(key)
-            walked.append(await at())
-        assert walked == ["Row 0", "Row 1", "Row 2", "Row 2", "Row 1", "Row 0"]
-        for key in "abcdefghilmnpqrstuvwxyz":
-            await page.keyboard.press(key)
-        await page.keyboard.press("?")
-        await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-        await page.keyboard.press("j")
-        await page.keyboard.press("Escape")
-        assert await at() == "Row 0"
-        await page.keyboard.press("j")
-        await page.keyboard.press("o")
-        await expect(page).to_have_title("Row 1 · Placet")
-        await page.get_by_label("A word with it").press_sequentially("joke?")
-        await expect(page.get_by_label("A word with it")).to_have_value("joke?")
-    assert all(view.status == "pending" for view in site.placet.world.views(WORKSPACE))
-
-
 async def test_everything_is_done_by_tab_and_enter_alone(site: Site) -> None:
     approval_id = await site.placet.world.ask("Row 0")
     async with site.opened() as page:
@@ -114,22 +85,6 @@ async def test_everything_is_done_by_tab_and_enter_alone(site: Site) -> None:
     view = await site.placet.world.view(WORKSPACE, approval_id)
     assert view is not None
     assert view.status == "approved"
-
-
-async def test_keys_can_be_turned_off_and_stay_off(site: Site) -> None:
-    await site.placet.world.ask("Row 0")
-    async with site.opened() as page:
-        await page.goto("/inbox")
-        await page.get_by_role("button", name="Keyboard shortcuts").click()
-        await page.get_by_label("Shortcuts are on").uncheck()
-        await page.get_by_role("button", name="Close").click()
-        await page.reload()
-        await page.keyboard.press("j")
-        await page.keyboard.press("?")
-        assert await page.evaluate("document.activeElement.tagName") == "BODY"
-        await expect(page.get_by_role("dialog")).to_have_count(0)
-        await page.get_by_role("button", name="Keyboard shortcuts").click()
-        await expect(page.get_by_label("Shortcuts are on")).not_to_be_checked()
 
 
 async def test_what_arrives_is_offered_and_moves_nothing(site: Site) -> None:

@@ -93,11 +93,11 @@ async def test_a_quick_answer_goes_back_to_its_page_of_the_inbox(
 ) -> None:
     approval_id = await placet.world.ask("Quickly")
     answer = await john.post(
-        decision(approval_id), data={**APPROVE, "next": "inbox", "cursor": "50"}
+        decision(approval_id), data={**APPROVE, "next": "inbox", "back": "q=chairs+%26&cursor=25"}
     )
     assert answer.status_code == 303
     location = answer.headers["location"]
-    assert location == f"/inbox?notice=answered&about={approval_id}&cursor=50"
+    assert location == f"/inbox?notice=answered&about={approval_id}&q=chairs+%26&cursor=25"
 
 
 async def test_an_answer_on_its_way_is_told_as_such(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.queue.pages.payload import MAX_FACTS, MAX_ROWS, Content, headline, read_payload
+from services.channels.facts import headline
+from services.queue.pages.payload import MAX_FACTS, MAX_ROWS, Content, read_payload
 from tests.pages.fakes import EXPENSE
 
 

@@ -9,7 +9,14 @@ from tests.api.api_kit import ADMIN_KEY
 from tests.people.people_kit import ANN, BEN, CARA, THESE_DAYS, House, imported, people_on, person
 from tests.servers.postgres import TestingPostgres
 
-TABLES = ("directories", "people", "people_groups", "people_group_members", "delegations")
+TABLES = (
+    "directories",
+    "people",
+    "people_groups",
+    "people_group_members",
+    "delegations",
+    "notification_preferences",
+)
 
 
 async def listed(client: httpx2.AsyncClient, **query: object) -> list[str]:
@@ -122,6 +129,7 @@ async def test_row_level_security_holds_in_each_table(
     await imported(manager, f"email,groups\n{ANN},finance\n")
     own = await house.caller(ANN, ["approvals:decide"])
     await own.post("/v1/delegations", json={"to": BEN, **THESE_DAYS})
+    await own.put(f"/v1/people/{ANN}/notifications", json={"silent": True})
     database = house.served.parts.app_db
     async with database.workspace(house.workspace) as connection:
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0  # noqa: S608 # ours

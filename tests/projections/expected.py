@@ -159,7 +159,7 @@ def _show(
 
 
 def _end(doc: dict[str, Any]) -> None:
-    doc["asked_back"] = None
+    doc.update(asked_back=None, held_until=None)
     for one in doc["approvers"]:
         one["asked"] = False
 
@@ -191,9 +191,9 @@ def _change(doc: dict[str, Any], recorded: Recorded, body: dict[str, Any]) -> No
             doc["approvers"] = _unanswered(body)
             doc["reason"] = body.get("reason") or doc["reason"]
         case "approval.decision_submitted" if body["complete"]:
-            doc["status"] = "deciding"
-        case "approval.write_back_failed":
-            doc["status"] = "pending"
+            doc.update(status="deciding", held_until=body["held_until"])
+        case "approval.write_back_failed" | "approval.decision_undone":
+            doc.update(status="pending", held_until=None)
             for one in doc["approvers"]:
                 one.update(answer=None, answered_by=None, asked=True)
         case "approval.decided":
@@ -266,6 +266,7 @@ def _beginning(recorded: Recorded, body: dict[str, Any]) -> dict[str, Any]:
                 "effective_payload_digest",
                 "progress",
                 "asked_back",
+                "held_until",
                 "course",
             )
         ),

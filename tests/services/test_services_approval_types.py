@@ -60,6 +60,11 @@ def test_a_type_is_read_with_whom_it_names(tmp_path: Path) -> None:
         ),
         ("{{table}}.", "{{table.", "deletion.yaml:9: card.body: "),
         ("title: Delete data", "titel: Delete data", "deletion.yaml:3: titel: is not known here"),
+        (
+            "version: 3",
+            "version: 3\nsensitive: [salary]",
+            "deletion.yaml:3: sensitive[0]: must be a JSON pointer, such as /employee/salary",
+        ),
     ],
 )
 def test_a_fault_of_a_type_is_told_with_its_line(
@@ -100,3 +105,32 @@ def test_two_types_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "placet.yaml").write_text(f"types: [deletion.yaml, second.yaml]\n{PEOPLE}")
     with pytest.raises(HalfConfigured, match="there are two named 'deletion'"):
         read_config(tmp_path / "placet.yaml", {})
+
+
+FIELDS = """
+payload:
+  type: object
+  properties:
+    table: {type: string}
+    rows: {type: array, items: {type: object, properties: {iban: {type: string}}}}
+    owner: {$ref: "#/$defs/person"}
+  $defs: {person: {type: object}}
+sensitive: [%s]
+"""
+
+
+@pytest.mark.parametrize("pointer", ["/table", "/rows/*/iban", "/rows/0", "/owner/mail", '""'])
+def test_a_type_says_what_of_a_payload_is_sensitive(tmp_path: Path, pointer: str) -> None:
+    given = GOOD.replace("payload: {type: object, required: [table]}", FIELDS % pointer)
+    kind = read(tmp_path, given).types.find("deletion")
+    assert kind is not None
+    assert kind.sensitive == (pointer.strip('"'),)
+
+
+@pytest.mark.parametrize("pointer", ["/tabel", "/rows/*/ibna"])
+def test_a_sensitive_field_that_the_schema_does_not_know_would_be_shown(
+    tmp_path: Path, pointer: str
+) -> None:
+    given = GOOD.replace("payload: {type: object, required: [table]}", FIELDS % pointer)
+    (said,) = errors(tmp_path, given)
+    assert said.endswith(f"sensitive[0]: {pointer}: `payload` names no such field")

@@ -67,9 +67,12 @@ def test_every_error_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     assert "placet.yaml:1: workspace: must be a text" in found
     assert (
         "placet.yaml:2: sourcs is not known here; known are workspace, sources, channels, people, "
-        "types, strict_types, policies, approvers" in found
+        "types, strict_types, policies, approvers, undo, notify" in found
     )
-    assert "placet.yaml:8: channels: 'pigeon' is none of inbox, outbox" in found
+    assert (
+        "placet.yaml:8: channels: 'pigeon' is none of inbox, outbox, and no .yaml file of another "
+        "channel" in found
+    )
     assert any(line.startswith("none.yaml: the file cannot be read") for line in found)
     lines = (tmp_path / "expenses.yaml").read_text("utf-8").splitlines()
     mapped = next(number for number, line in enumerate(lines, 1) if "record_idd" in line)

@@ -57,7 +57,7 @@ reason urgency source subject checkpoint_name execution_id agent_id links metada
 updated_at expires_at verified_at outcome decided_by decided_at decision_reason decision_channel
 withdrawn_by withdrawn_reason withdrawn_cause superseded_by supersede_on_comment type_version
 editable edited_payload edited_payload_digest acknowledged_by acknowledged_at
-effective_payload effective_payload_digest progress asked_back course
+effective_payload effective_payload_digest progress asked_back held_until course
 """
 
 

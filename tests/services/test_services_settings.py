@@ -55,6 +55,7 @@ def test_every_setting_is_taken(tmp_path: Path) -> None:
             "PLACET_BOOTSTRAP_KEY": "k" * 16,
             "PLACET_CONFIG": str(config),
             "PLACET_DEV_LOGIN": "Yes",
+            "PLACET_DEV_LOGIN_IN_PUBLIC": "1",
             "PLACET_EMBEDDED_BROKER": "true",
             "PLACET_TOPIC_PARTITIONS": "6",
             "PLACET_TOPIC_REPLICATION": "3",

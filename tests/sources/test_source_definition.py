@@ -92,6 +92,8 @@ def test_every_fault_is_named_at_once_with_its_line() -> None:
         ),
         ({"list.sweep": {"interval": "1ms"}}, "list.sweep.interval: must be from 1s to 1d"),
         ({"keep": ""}, "keep: is empty"),
+        ({"sensitive": ["/iban", "salary"]}, "sensitive[1]: must be a JSON pointer, such as"),
+        ({"sensitive": [3]}, "sensitive[0]: must be a text"),
         ({"map.payload": 3}, "map.payload: must be a text"),
         ({"map.approvers": {"each": "@"}}, "map.approvers.email: is missing"),
         ({"map.title": "{{#row.a}}x"}, "the section {{#row.a}} is never closed"),

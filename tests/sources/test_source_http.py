@@ -9,10 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from services.outgoing.waiting import asked_to_wait
 from services.sources import SourceRefused, SourceUnavailable
 from services.sources.budget import Allowance, Budget, MemoryBucket
 from services.sources.exchange import MAX_BODY_BYTES
-from services.sources.waiting import asked_to_wait
 from tests.sources.source_kit import (
     FILE,
     NOW,

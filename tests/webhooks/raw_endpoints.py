@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.webhooks.delivering import Answer, Delivering
-from services.webhooks.guard import Allowed, parse_allowed
+from services.outgoing.delivering import Answer, Delivering
+from services.outgoing.guard import Allowed, parse_allowed
 
 HOST = "127.0.0.1"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -15,16 +15,16 @@ from events.store.database import Database
 from projections.approval_view import ApprovalView
 from services.bootstrap.serving import serving
 from services.embedded.ports import HOST, free_port
+from services.outgoing.guard import check_url, parse_allowed
+from services.outgoing.signing import new_secret
 from services.web.app import authenticated, make_app
 from services.web.keys import Keys
 from services.web.openapi import describe
 from services.web.scopes import SCOPES, Scope
-from services.webhooks.guard import check_url, parse_allowed
 from services.webhooks.messages import BY_DEFAULT
 from services.webhooks.redelivering import deliveries_router
 from services.webhooks.registry import MOST
 from services.webhooks.shapes import ANSWERS, BODIES
-from services.webhooks.signing import new_secret
 from services.webhooks.subscribing import subscriptions_router
 from tests.core.examples import answer, ask, decided, requested
 from tests.servers.postgres import TestingPostgres

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from services.webhooks import connecting
-from services.webhooks.guard import Allowed, parse_allowed, target_of
+from services.outgoing import connecting
+from services.outgoing.guard import Allowed, parse_allowed, target_of
 from tests.webhooks.raw_endpoints import (
     HOST,
     LONG_S,
@@ -165,7 +165,7 @@ async def test_the_system_looks_up_names_in_threads_of_its_own(
 
     async with endpoint(OK) as receiver:
         name = f"receiver.example.com:{receiver.port}"
-        monkeypatch.setattr("services.webhooks.connecting.socket.getaddrinfo", looked_up)
+        monkeypatch.setattr("services.outgoing.connecting.socket.getaddrinfo", looked_up)
         async with calling(parse_allowed(name)) as sender:
             assert (await post(sender, f"http://{name}/")).status == 200
     assert [host for host, _ in threads] == ["receiver.example.com"]

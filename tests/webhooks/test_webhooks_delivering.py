@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.webhooks import delivering as delivering_module
-from services.webhooks.delivering import Delivering
-from services.webhooks.guard import Allowed
+from services.outgoing import delivering as delivering_module
+from services.outgoing.delivering import Delivering
+from services.outgoing.guard import Allowed
 from tests.webhooks.raw_endpoints import (
     HOST,
     LONG_S,

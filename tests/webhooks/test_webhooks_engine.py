@@ -8,9 +8,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from events.approval import ApprovalEvent
+from services.outgoing.signing import new_secret
 from services.webhooks.lanes import PLACES, PROBES, QUEUED
 from services.webhooks.schedule import KEPT
-from services.webhooks.signing import new_secret
 from tests.core.examples import (
     ANN,
     answer,

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.webhooks.guard import (
+from services.outgoing.guard import (
     SETTING,
     Allowed,
     NotAllowedUrl,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.webhooks.signing import new_secret, sign
+from services.outgoing.signing import new_secret, sign
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "receive-webhooks.md"

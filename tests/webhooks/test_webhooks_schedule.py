@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
+from services.outgoing.signing import new_secret
 from services.webhooks.schedule import (
     DISABLED_AFTER,
     JITTER,
@@ -13,7 +14,6 @@ from services.webhooks.schedule import (
     next_try_in,
 )
 from services.webhooks.shapes import DeliveryView
-from services.webhooks.signing import new_secret
 from tests.core.examples import answer, ask, decided, requested
 from tests.webhooks.webhook_kit import (
     WORKSPACE,

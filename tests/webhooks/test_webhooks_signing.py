@@ -4,8 +4,8 @@ import time
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from services.outgoing.signing import BadSecret, check_secret, new_secret, sign
 from services.sources import signature
-from services.webhooks.signing import BadSecret, check_secret, new_secret, sign
 
 BODY = '{"type":"approval.decided","data":{"why":"zu spät … 完了"}}'.encode()
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.webhooks.delivering import Delivering
-from services.webhooks.guard import parse_allowed
+from services.outgoing.delivering import Delivering
+from services.outgoing.guard import parse_allowed
 from tests.webhooks.raw_endpoints import OK, endpoint
 
 NAME = "receiver.example.com"

@@ -17,13 +17,13 @@ from events.store.database import Database
 from events.store.log import PostgresLog
 from events.store.postgres import PostgresStore
 from services.decision.asking import new_approval_id
+from services.outgoing.signing import new_secret
 from services.webhooks.endpoints import Signing, callback_endpoint
 from services.webhooks.messages import BY_DEFAULT
 from services.webhooks.registry import Registry
 from services.webhooks.replay import Replays
 from services.webhooks.service import Webhooks
 from services.webhooks.shapes import DeliveryView, WebhookView
-from services.webhooks.signing import new_secret
 
 WORKSPACE = "acme"
 WITHIN_S = 20.0

@@ -11,7 +11,7 @@ import { untilFinal } from './waiting.js';
  * @import {
  *   AcknowledgeOptions, AnswerOptions, CallOptions, CommentOptions, CreateApproval, CreateOptions,
  *   Decision, Differences, HistoryEntry, Link, ListFilters, PlacetOptions, QuestionOptions,
- *   QueueFilters, Reassignment, Revision, WaitOptions, WithdrawOptions,
+ *   QueueFilters, Reassignment, Revision, UndoOptions, WaitOptions, WithdrawOptions,
  * } from '../placet.js'
  */
 
@@ -168,6 +168,15 @@ class Approvals {
   async reassign(id, reassignment, { signal } = {}) {
     const call = { body: { ...reassignment }, signal };
     return new Approval(await this.#http.call('POST', path(id, '/reassign'), call));
+  }
+
+  /**
+   * @param {string} id
+   * @param {UndoOptions} [options]
+   */
+  async undo(id, { approver, signal } = {}) {
+    const call = { body: { approver }, signal };
+    return new Approval(await this.#http.call('POST', path(id, '/undo'), call));
   }
 
   /**

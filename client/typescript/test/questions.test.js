@@ -142,6 +142,7 @@ test('each call about the course of an approval says what it was given', async (
   await approvals.revise('a1', { payload: { sum: 4 }, title: null, revision: 3 });
   await approvals.reassign('a1', { to: 'ben@example.com', reason: 'Away' });
   await approvals.remind('a1');
+  await approvals.undo('a1', { approver: 'ann@example.com' });
   await approvals.acknowledge('a1', { effectivePayload: { sum: 3 } });
   assert.deepEqual(
     server.calls.map(({ method, path, body }) => [method, path, JSON.parse(body)]),
@@ -150,6 +151,7 @@ test('each call about the course of an approval says what it was given', async (
       ['POST', '/v1/approvals/a1/revise', { payload: { sum: 4 }, revision: '3' }],
       ['POST', '/v1/approvals/a1/reassign', { to: 'ben@example.com', reason: 'Away' }],
       ['POST', '/v1/approvals/a1/remind', {}],
+      ['POST', '/v1/approvals/a1/undo', { approver: 'ann@example.com' }],
       ['POST', '/v1/approvals/a1/acknowledge', { effective_payload: { sum: 3 } }],
     ],
   );

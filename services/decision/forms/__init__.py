@@ -7,14 +7,18 @@ from fastapi import APIRouter
 
 from services.decision.answering import Answering
 from services.decision.changing import Changing
+from services.decision.forms.confirming import Confirming, confirming_router
 from services.decision.forms.deciding import Deciding
 from services.decision.forms.delegating import Delegating
 from services.decision.forms.fields import MAX_TEXT
 from services.decision.forms.going_back import GoingBack
 from services.decision.forms.guarding import Guard
 from services.decision.forms.ports import Asked, Delegations, Shows
+from services.decision.forms.shortcuts import Shortcuts
 from services.decision.forms.signing import Signing
+from services.decision.forms.together import Together
 from services.directory import Directories
+from services.identity.passkeys import Passkeys
 from services.web.session import Sessions
 
 __all__ = ["MAX_TEXT", "forms_router"]
@@ -29,18 +33,27 @@ def forms_router(
     directories: Directories,
     delegations: Delegations,
     clock: Callable[[], datetime],
+    passkeys: Passkeys | None = None,
 ) -> APIRouter:
     """Return the routes that take forms: each refuses what another site sent."""
     guard = Guard(pages, sessions)
     signing = Signing(asked, pages, sessions)
     deciding = Deciding(answers, pages)
+    together = Together(answers, pages)
+    shortcuts = Shortcuts(pages)
     going_back = GoingBack(answers, changing, pages)
     delegating = Delegating(delegations, directories, pages, clock)
     router = APIRouter()
-    for path, posting in (("/login", signing.login), ("/logout", signing.logout)):
+    for path, posting in (
+        ("/login", signing.login),
+        ("/logout", signing.logout),
+        ("/shortcuts", shortcuts.choose),
+    ):
         router.add_route(path, guard.guarded(posting), methods=["POST"], include_in_schema=False)
     for path, theirs in (
         ("/approvals/{approval_id}/decision", deciding.decide),
+        ("/approvals/{approval_id}/undo", deciding.undo),
+        ("/inbox/decisions", together.decide),
         ("/approvals/{approval_id}/comments", deciding.comment),
         ("/approvals/{approval_id}/questions", going_back.question),
         ("/approvals/{approval_id}/answers", going_back.answer),
@@ -53,4 +66,7 @@ def forms_router(
     ):
         endpoint = guard.guarded(guard.for_somebody(theirs))
         router.add_route(path, endpoint, methods=["POST"], include_in_schema=False)
+    if passkeys is not None:
+        guard.confirms = Confirming(answers, passkeys, pages, sessions, deciding.decide)
+        router.routes.extend(confirming_router(guard.confirms, guard).routes)
     return router

@@ -1,6 +1,5 @@
 """The forms of an approver: answers, answers with changes, and comments."""
 
-import re
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -9,7 +8,15 @@ from starlette.responses import Response
 from events.approval import Outcome, Person
 from projections.approval_view import ApprovalView
 from services.decision.answering import ANSWERS, Answer, Answering
-from services.decision.forms.fields import approval_in, bounded, once, read_form, text_in
+from services.decision.forms.fields import (
+    MAX_REVISION,
+    approval_in,
+    back_in,
+    bounded,
+    once,
+    read_form,
+    text_in,
+)
 from services.decision.forms.guarding import current, granted
 from services.decision.forms.payloads import by_field, changed_payload
 from services.decision.forms.ports import Fields, Shows
@@ -18,11 +25,8 @@ from services.web.session import Session
 from services.web.typed import Typed
 
 CHANNEL = "inbox"
-MAX_REVISION = 1_000
 NO_REASON = "Say why: a request is not denied without a reason."
 NO_TEXT = "Write something first."
-
-_CURSOR = re.compile(r"[0-9A-Za-z_-]{1,200}")
 
 
 class Deciding:
@@ -38,7 +42,7 @@ class Deciding:
         fields = await read_form(
             request,
             required=("decision", "revision"),
-            optional=("reason", "next", "cursor", "edited"),
+            optional=("reason", "next", "back", "edited"),
             with_payload=True,
         )
         outcome = ANSWERS.get(fields["decision"].strip().lower())
@@ -46,7 +50,7 @@ class Deciding:
             raise Invalid("decision: send approve or deny.", pointer="/decision")
         revision = bounded(fields["revision"], "revision", MAX_REVISION)
         reason = text_in(fields, "reason")
-        to_inbox, cursor = _place(fields)
+        to_inbox, back = _place(fields)
         typed = Typed(form=_form(outcome, fields), fields=fields)
         if outcome == "rejected" and not reason:
             typed = Typed(form=typed.form, fields=fields, faults={"reason": NO_REASON})
@@ -60,6 +64,8 @@ class Deciding:
             channel=CHANNEL,
             via=None,
             revision=revision,
+            assurance=me.assurance,
+            undoable=True,
         )
         if typed.form == "edit":
             change = self._decide_with_changes(me, approval_id, answer, fields)
@@ -68,7 +74,19 @@ class Deciding:
         view = await granted(self._pages, me, approval_id, typed, change)
         if isinstance(view, Response):
             return view
-        return self._pages.answered(view, to_inbox=to_inbox, cursor=cursor)
+        return self._pages.answered(view, to_inbox=to_inbox, back=back)
+
+    async def undo(self, request: Request, me: Session) -> Response:
+        """Take an answer back that is held."""
+        approval_id = approval_in(request)
+        fields = await read_form(request, optional=("next", "back"))
+        to_inbox, back = _place(fields)
+        change = self._answers.undo(me.workspace, approval_id, by=Person(email=me.email))
+        typed = Typed(form="undo", fields=fields)
+        view = await granted(self._pages, me, approval_id, typed, change)
+        if isinstance(view, Response):
+            return view
+        return self._pages.answered(view, to_inbox=to_inbox, back=back, told="undone")
 
     async def _decide_with_changes(
         self, me: Session, approval_id: str, answer: Answer, fields: Fields
@@ -108,12 +126,9 @@ def _form(outcome: Outcome, fields: Fields) -> str:
     return "edit" if "edited" in fields else "approve"
 
 
-def _place(fields: Fields) -> tuple[bool, str | None]:
-    """Return whether to go on in the inbox, and at which of its pages: never an address."""
+def _place(fields: Fields) -> tuple[bool, str]:
+    """Return whether to go on in the inbox, and with which of its parameters: never an address."""
     following = fields.get("next", "approval")
     if following not in ("approval", "inbox"):
         raise Invalid("next: approval or inbox.", pointer="/next")
-    cursor = fields.get("cursor")
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise Invalid("cursor: this is none that we gave.", pointer="/cursor")
-    return following == "inbox", cursor
+    return following == "inbox", back_in(fields)

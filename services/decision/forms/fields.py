@@ -1,8 +1,8 @@
 """Reads the fields of a form, bounded, and names the one that is wrong."""
 
 import re
-from collections.abc import Collection
-from urllib.parse import parse_qsl
+from collections.abc import Collection, Iterable
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 
@@ -11,12 +11,17 @@ from services.decision.forms.ports import Fields
 from services.web.bodies import read_body
 from services.web.payload_form import MOST_FIELDS as MOST_PAYLOAD_FIELDS
 from services.web.payload_form import is_field
+from services.web.picked import MOST_PICKED, Picked
 from services.web.problems import Invalid, Problem
 
 MAX_TEXT = 10_000
 MAX_FIELDS = 20
+MAX_REVISION = 1_000
+MAX_BACK = 2_000
+PICK = "pick"
 FORM = "application/x-www-form-urlencoded"
 
+_OF_THE_INBOX = ("q", "type", "source", "urgency", "requester", "due", "show", "cursor")
 _ONCE = re.compile(r"[0-9a-f]{24}")
 
 
@@ -28,17 +33,51 @@ async def read_form(
     with_payload: bool = False,
 ) -> Fields:
     """Return a form's fields; raises 413, 415, or 422 naming a field that is unknown or missing."""
+    most = max(MAX_FIELDS, len(required) + len(optional))
+    most += MOST_PAYLOAD_FIELDS if with_payload else 0
+    pairs = await _pairs(request, most)
+    return _fields(pairs, required, optional, with_payload=with_payload)
+
+
+async def read_selection(
+    request: Request, *, required: Collection[str] = (), optional: Collection[str] = ()
+) -> tuple[list[Picked], Fields]:
+    """Return what was selected, each approval once, and the other fields; raises as `read_form`."""
+    pairs = await _pairs(request, MAX_FIELDS + MOST_PICKED)
+    picked: dict[str, Picked] = {}
+    for name, value in pairs:
+        if name == PICK:
+            approval_id, _, revision = value.partition(" ")
+            bounded(revision, PICK, MAX_REVISION)
+            if not revision:
+                raise Invalid(f"{PICK}: is no approval with its revision.", pointer=f"/{PICK}")
+            picked.setdefault(known(approval_id), Picked(approval_id, revision))
+    if len(picked) > MOST_PICKED:
+        raise Invalid(f"{PICK}: select {MOST_PICKED} at the most.", pointer=f"/{PICK}")
+    others = [pair for pair in pairs if pair[0] != PICK]
+    return [*picked.values()], _fields(others, required, optional)
+
+
+async def _pairs(request: Request, most: int) -> list[tuple[str, str]]:
     body = await read_body(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != FORM:
         raise Problem(415, "wrong_type", f"Send a form: {FORM}.")
-    most = MAX_FIELDS + (MOST_PAYLOAD_FIELDS if with_payload else 0)
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             body.decode(), keep_blank_values=True, max_num_fields=most, errors="strict"
         )
     except ValueError as error:  # also bytes that are no UTF-8
         raise Invalid("This is no form of ours: load the page again.") from error
+
+
+def _fields(
+    pairs: Iterable[tuple[str, str]],
+    required: Collection[str],
+    optional: Collection[str],
+    *,
+    with_payload: bool = False,
+) -> Fields:
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name not in (*required, *optional) and not (with_payload and is_field(name)):
@@ -50,6 +89,18 @@ async def read_form(
         if name not in fields:
             raise Invalid(f"{name}: is missing.", pointer=f"/{name}")
     return fields
+
+
+def back_in(fields: Fields) -> str:
+    """Return the parameters of the inbox to go back to: only such as it has; raises 422."""
+    text = fields.get("back", "")
+    try:
+        pairs = parse_qsl(text, max_num_fields=len(_OF_THE_INBOX), strict_parsing=bool(text))
+    except ValueError as error:
+        raise Invalid("back: this is none that we gave.", pointer="/back") from error
+    if len(text) > MAX_BACK or any(name not in _OF_THE_INBOX for name, _ in pairs):
+        raise Invalid("back: this is none that we gave.", pointer="/back")
+    return urlencode(pairs)
 
 
 def approval_in(request: Request) -> str:

@@ -7,8 +7,15 @@ from events.approval import Person, Wanted
 from projections.approval_view import ApprovalView
 from services.decision.answering import Answering
 from services.decision.changing import Changing
-from services.decision.forms.deciding import MAX_REVISION, NO_TEXT
-from services.decision.forms.fields import approval_in, bounded, once, read_form, text_in
+from services.decision.forms.deciding import NO_TEXT
+from services.decision.forms.fields import (
+    MAX_REVISION,
+    approval_in,
+    bounded,
+    once,
+    read_form,
+    text_in,
+)
 from services.decision.forms.guarding import current, granted
 from services.decision.forms.payloads import by_field, changed_payload
 from services.decision.forms.ports import Shows

@@ -1,16 +1,18 @@
 """What the forms need of others: who hands over, who knows what was asked, who shows pages."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.approval import Outcome
 from projections.approval_view import ApprovalView
 from projections.queries import Docs, Filters
 from services.directory import Delegation
 from services.directory.delegations import DelegationView
+from services.web.picked import Picked, Result
 from services.web.problems import Problem
 from services.web.session import Session
 from services.web.typed import Typed
@@ -57,6 +59,18 @@ class Shows(Protocol):
         """Return the choice of people."""
         ...
 
+    def render(
+        self,
+        name: str,
+        me: Session | None,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """Return a page by its name."""
+        ...
+
     def return_to(self, path: str | None) -> str | None:
         """Return a path if it is one of our pages."""
         ...
@@ -85,14 +99,35 @@ class Shows(Protocol):
         """Return the page of who stands in for whom."""
         ...
 
-    def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
-        """Send somebody who answered on."""
+    def answered(
+        self, view: ApprovalView, *, to_inbox: bool, back: str = "", told: str = "answered"
+    ) -> Response:
+        """Send somebody who answered on, to the inbox with some parameters or to the approval."""
+        ...
+
+    async def sure(
+        self,
+        me: Session,
+        picked: Sequence[Picked],
+        outcome: Outcome,
+        *,
+        back: str = "",
+        status: int = 200,
+        typed: Typed | None = None,
+    ) -> Response:
+        """Return the page that asks once more before several are answered together."""
+        ...
+
+    async def results(
+        self, me: Session, results: Sequence[Result], said: str, back: str
+    ) -> Response:
+        """Return the page that says what became of each of several."""
         ...
 
     def done(self, approval_id: str, told: str) -> Response:
         """Send somebody back to an approval, which tells what was done."""
         ...
 
-    def problem(self, request: Request, problem: Problem) -> Response:
+    async def problem(self, request: Request, problem: Problem) -> Response:
         """Return a problem as a page."""
         ...

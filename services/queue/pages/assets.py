@@ -1,4 +1,4 @@
-"""The style sheet, the script and the icon: from the package, under addresses that hold a hash."""
+"""The style sheet, the scripts and the icon: from the package, under addresses that hold a hash."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from starlette.responses import Response
 _TYPES: Mapping[str, str] = {
     "placet.css": "text/css; charset=utf-8",
     "placet.js": "text/javascript; charset=utf-8",
+    "passkey.js": "text/javascript; charset=utf-8",
+    "answering.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"

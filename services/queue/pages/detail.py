@@ -8,6 +8,7 @@ from projections.approval_view import ApprovalView
 from services.channels.facts import words
 from services.queue.pages.actions import Actions, actions
 from services.queue.pages.changes import Changed, Comparison, changed, side_by_side
+from services.queue.pages.held import Held, held
 from services.queue.pages.payload import Content, read_payload
 from services.queue.pages.reading import Entry
 from services.queue.pages.rows import Row, row
@@ -72,6 +73,7 @@ class Detail:
     links: tuple[Linked, ...]
     origins: tuple[tuple[str, str], ...]
     turn: Turn
+    held: Held | None
     can: Actions
     refused_write: str | None
     """Why the source did not take the last answer, while the approval waits again."""
@@ -111,6 +113,7 @@ def detail(
         links=tuple(_linked(one.kind, one.id, one.url) for one in view.links),
         origins=_origins(view),
         turn=whose,
+        held=held(view, me, now),
         can=actions(view, whose),
         refused_write=_refused_write(view, history),
         talk=talk(view, history[-MAX_HISTORY:]),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from projections.queries import PAGE
 from services.channels.card import Shown
 from services.channels.outbox import Message
-from services.queue.pages.inbox import cursor_in
+from services.queue.pages.paging import cursor_in
 from services.queue.pages.reading import Mail
 from services.queue.pages.rendering import Pages
 from services.queue.pages.templating import FRAMING
@@ -42,12 +42,12 @@ class MailboxPages:
 
     async def list(self, request: Request) -> Response:
         """Show the messages, newest first."""
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         cursor = cursor_in(request)
         found = await self._mail.list(workspace, None, limit=PAGE, cursor=cursor)
         return self._pages.render(
             "mailbox",
-            self._sessions.read(request),
+            await self._sessions.read(request),
             messages=found.messages,
             words=WORDS,
             cursor=cursor,
@@ -59,7 +59,7 @@ class MailboxPages:
         message = await self._message(request)
         return self._pages.render(
             "message",
-            self._sessions.read(request),
+            await self._sessions.read(request),
             headers=FRAMING,
             message=message,
             parts=linked(message.body_text),
@@ -72,7 +72,7 @@ class MailboxPages:
         return Response(message.body_html, headers=MESSAGE_HEADERS, media_type="text/html")
 
     async def _message(self, request: Request) -> Message:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         message_id = request.path_params["message_id"]
         message = None
         if _ID.fullmatch(message_id):
@@ -81,10 +81,10 @@ class MailboxPages:
             raise Problem(404, "not_found", "There is no such message.")
         return message
 
-    def _workspace(self, request: Request) -> str:
+    async def _workspace(self, request: Request) -> str:
         if not self._sessions.dev_login:
             raise Problem(404, "not_found", "The mailbox is there only with PLACET_DEV_LOGIN=1.")
-        me = self._sessions.read(request)
+        me = await self._sessions.read(request)
         return me.workspace if me else DEFAULT_WORKSPACE
 
 

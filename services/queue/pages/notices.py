@@ -1,8 +1,10 @@
 """What a person is told once after an answer: a code in the address, the words from the record."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from projections.approval_view import ApprovalView
+from services.queue.pages.held import Held, held
 from services.queue.pages.people import joined, listed, named
 from services.queue.pages.words import safe_url, source_label
 
@@ -14,25 +16,29 @@ REVISED = "revised"
 PASSED_ON = "passed_on"
 REMINDED = "reminded"
 WITHDRAWN = "withdrawn"
+UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message about one approval, and where its record is."""
+    """A message about one approval, where its record is, and an answer to take back."""
 
     text: str
     title: str
     id: str
     record_url: str | None
     record_label: str | None
+    held: Held | None
 
 
-def notice(code: str | None, view: ApprovalView, me: str) -> Notice | None:
+def notice(code: str | None, view: ApprovalView, me: str, now: datetime) -> Notice | None:
     """Return what to tell `me`; None for an unknown code, or one that the approval belies.
 
     Somebody may send a link with any code: what is said comes from the approval alone.
     """
-    text = _text(code, view, me)
+    kept = held(view, me, now)
+    mine = kept if kept is not None and kept.mine else None
+    text = _text(code, view, me, mine)
     if text is None:
         return None
     return Notice(
@@ -41,15 +47,20 @@ def notice(code: str | None, view: ApprovalView, me: str) -> Notice | None:
         id=view.id,
         record_url=safe_url(view.source.url) if view.source else None,
         record_label=source_label(view.source.name) if view.source else None,
+        held=mine if code == ANSWERED else None,
     )
 
 
-def _text(code: str | None, view: ApprovalView, me: str) -> str | None:
+def _text(code: str | None, view: ApprovalView, me: str, mine: Held | None) -> str | None:
     match code:
         case "commented":
             return "Your comment stands in the history."
+        case "answered" if mine is not None:
+            return f"You {mine.outcome} this."
         case "answered":
             return _answered(view, me)
+        case "undone" if view.status == "pending" and me in view.waits_for:
+            return "Taken back. It waits for you again."
         case "asked" | "replied" | "revised" | "passed_on" | "reminded" if view.status == "pending":
             return _moved(code, view, me)
         case "withdrawn" if view.withdrawn_by == me:
@@ -66,7 +77,8 @@ def _answered(view: ApprovalView, me: str) -> str | None:
         one.answer is not None and me in (one.email, one.answered_by) for one in view.approvers
     )
     if view.status == "deciding" and mine:
-        return f"Your answer is safe. It is being written back to {where or 'the source'}."
+        on_its_way = f"It is being written back to {where}." if where else "It is final now."
+        return f"Your answer is safe. {on_its_way}"
     return _voted(view, me)
 
 

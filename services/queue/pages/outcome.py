@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView, Status
-from services.queue.pages.people import joined, listed, named, waits_for
-from services.queue.pages.words import STATUS_WORDS, source_label, through
+from services.queue.pages.held import held
+from services.queue.pages.people import joined, listed, named
+from services.queue.pages.turns import waits_for
+from services.queue.pages.words import STATUS_WORDS, source_label, through, time_of_day
 
 NOBODY = frozenset(("policy", "timeout"))
 """The channels of answers that no person gave."""
@@ -22,15 +24,14 @@ class Standing:
     at: datetime | None = None
 
 
-def standing(view: ApprovalView, me: str) -> Standing:
+def standing(view: ApprovalView, me: str, now: datetime) -> Standing:
     """Return how an approval stands, as `me` reads it."""
     words = STATUS_WORDS[view.status]
     match view.status:
         case "pending":
             return Standing(view.status, _waits(view, me))
         case "deciding":
-            where = source_label(view.source.name) if view.source else "the source"
-            return Standing(view.status, f"{words} to {where}", _answered(view, me))
+            return _on_its_way(view, me, now)
         case "approved" | "rejected":
             how = _decided(view, me)
             return Standing(view.status, words, how, view.decision_reason, view.decided_at)
@@ -40,6 +41,17 @@ def standing(view: ApprovalView, me: str) -> Standing:
             return Standing(view.status, words, how, view.withdrawn_reason, view.updated_at)
         case "expired":
             return Standing(view.status, words, "Nobody answered in time.", None, view.expires_at)
+
+
+def _on_its_way(view: ApprovalView, me: str, now: datetime) -> Standing:
+    how = _answered(view, me)
+    kept = held(view, me, now)
+    if kept is not None:
+        return Standing(view.status, f"Held until {time_of_day(kept.until)}", how)
+    if view.source is None:
+        return Standing(view.status, "Being carried out", how)
+    where = source_label(view.source.name)
+    return Standing(view.status, f"{STATUS_WORDS[view.status]} to {where}", how)
 
 
 def progress(view: ApprovalView) -> str | None:
@@ -55,9 +67,8 @@ def _waits(view: ApprovalView, me: str) -> str:
         who = _person(view, view.requester.email, me)
         do = "change it" if view.asked_back.wants == "changes" else "answer a question"
         return f"Waits for {who} to {do}"
-    if waits_for(view, me):
-        return "Waits for you"
-    return f"Waits for {listed([named(view, email) for email in view.waits_for])}"
+    names = [named(view, email) for email in view.waits_for if email != me]
+    return f"Waits for {listed(['you', *names] if waits_for(view, me) else names)}"
 
 
 def _decided(view: ApprovalView, me: str) -> str | None:

@@ -12,10 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from events.approval import Json
-from services.channels.facts import amount, currency_of, words
+from services.channels.facts import amount, currency_of, headline, words
 
-TOTALS = ("total_amount", "amount", "total")
-"""Where the amount of an approval stands, the first that is there."""
 MAX_FACTS = 60
 MAX_TABLES = 5
 MAX_ROWS = 200
@@ -88,18 +86,6 @@ def read_payload(payload: Json) -> Content:
         and all(table.whole for table in tables)
         and not any(fact.value.endswith(CUT) for fact in facts),
     )
-
-
-def headline(payload: Json) -> tuple[str, str] | None:
-    """Return key and text of the amount that an approval is about, if it has one in a currency."""
-    if not isinstance(payload, Mapping):
-        return None
-    currency = currency_of(payload)
-    for key in TOTALS:
-        text = amount(key, payload.get(key))
-        if currency and text:
-            return key, f"{text} {currency}"
-    return None
 
 
 def _is_currency(key: str, fields: Mapping[str, Json]) -> bool:

@@ -1,10 +1,9 @@
-"""How people are called, and whom an approval waits for; pure."""
+"""How people are called; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from projections.approval_view import ApprovalView
-from services.queue.pages.turns import barred
 
 MOST_NAMES = 3
 
@@ -36,13 +35,6 @@ def names_in(view: ApprovalView) -> Mapping[str, str]:
             people += [(seat.person.email, seat.person.name) for seat in step.seats]
         people += [(vote.by.email, vote.by.name) for vote in view.course.votes]
     return {email: name for email, name in people if name}
-
-
-def waits_for(view: ApprovalView, email: str) -> bool:
-    """Tell whether somebody is to do something now, and may."""
-    if view.asked_back is None and barred(view, email):
-        return False
-    return email in view.waits_for
 
 
 def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:

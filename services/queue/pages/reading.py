@@ -9,7 +9,8 @@ import msgspec
 
 from events.approval import Json
 from projections.approval_view import ApprovalView
-from projections.queries import Docs, Filters
+from projections.finding import Found, Kinds, Narrowed, Whose
+from projections.queries import Current, Docs, Filters
 from services.channels.outbox import Message, MessagePage
 from services.directory import Directory
 
@@ -19,14 +20,14 @@ _views = msgspec.json.Decoder(list[ApprovalView])
 class Reads(Protocol):
     """The read side, one workspace at a time; raises `Unavailable` when it is away."""
 
-    async def queue(self, workspace: str, approver: str, *, limit: int, cursor: str | None) -> Docs:
-        """Return what waits for an approver, most urgent first; raises `BadCursor`."""
-        ...
-
     async def list(
         self, workspace: str, filters: Filters, *, limit: int, cursor: str | None
     ) -> Docs:
         """Return approvals, newest first; raises `BadCursor`."""
+        ...
+
+    async def approvals(self, workspace: str, approval_ids: Sequence[str]) -> Mapping[str, Current]:
+        """Return some approvals as of now; unknown ones are left out."""
         ...
 
     async def view(self, workspace: str, approval_id: str) -> ApprovalView | None:
@@ -39,6 +40,33 @@ class Reads(Protocol):
 
     async def people(self, workspace: str, limit: int = 100) -> Sequence[tuple[str, int]]:
         """Return everybody who was ever asked, with how much waits for them."""
+        ...
+
+
+class Finds(Protocol):
+    """Where people look for approvals; `projections.finding.Finding` is one that has it."""
+
+    async def waiting(
+        self, workspace: str, email: str, narrowed: Narrowed, *, limit: int, cursor: str | None
+    ) -> Found:
+        """Return what waits for somebody, most urgent first; raises `BadCursor`."""
+        ...
+
+    async def found(
+        self,
+        workspace: str,
+        whose: Whose,
+        email: str,
+        narrowed: Narrowed,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> Found:
+        """Return what somebody asked for or was asked, newest first; raises `BadCursor`."""
+        ...
+
+    async def kinds(self, workspace: str) -> Kinds:
+        """Return which types and sources there are."""
         ...
 
 

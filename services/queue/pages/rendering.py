@@ -3,34 +3,45 @@
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from events.approval import Outcome
 from events.store import Unavailable
-from projections.approval_view import ApprovalView
+from projections.approval_view import ApprovalView, decode_view
 from projections.cursors import BadCursor
+from services.directory.admins import administers
+from services.queue.opened import Opened
 from services.queue.pages.absences import Absence, absence, delegations
 from services.queue.pages.detail import detail
 from services.queue.pages.notices import ANSWERED, notice
 from services.queue.pages.reading import People, Reads, entries_in
+from services.queue.pages.selection import chosen, title_of, together
 from services.queue.pages.templating import Templates, page
 from services.settings import DEFAULT_WORKSPACE
+from services.web.picked import Picked, Result
 from services.web.problems import Problem, unavailable
 from services.web.session import Session, Sessions
 from services.web.typed import Typed
 
-_RETURN_TO = re.compile(r"/(inbox|inbox/decided|delegations|mailbox|approvals/[0-9A-Za-z]{27})")
+_RETURN_TO = re.compile(
+    r"/(inbox|inbox/shared|inbox/decided|requests|shortcuts"
+    r"|delegations|preferences|passkeys|mailbox|admin/[a-z]{1,20}|approvals/[0-9A-Za-z]{27})"
+)
 _HEADINGS: Mapping[int, str] = {
     401: "Sign in first",
     403: "That is not possible",
     404: "There is nothing here",
     409: "That is over",
     413: "That is too much",
+    429: "Not so fast",
     503: "Back in a moment",
 }
 
@@ -52,12 +63,14 @@ class Pages:
         sessions: Sessions,
         templates: Templates,
         clock: Callable[[], datetime],
+        opened: Opened,
     ) -> None:
         self._reads = reads
         self._people = people
         self._sessions = sessions
         self._templates = templates
         self._clock = clock
+        self._opened = opened
 
     def render(
         self,
@@ -69,8 +82,19 @@ class Pages:
         **context: Any,
     ) -> Response:
         """Return a template as a page for `me`."""
-        html = self._templates.render(name, me=me, dev_login=self._sessions.dev_login, **context)
+        html = self._templates.render(
+            name,
+            me=me,
+            dev_login=self._sessions.dev_login,
+            admin=self._administers(me),
+            **context,
+        )
         return page(html, status, headers)
+
+    def _administers(self, me: Session | None) -> bool:
+        if me is None:
+            return False
+        return self._sessions.dev_login or administers(self._people.of(me.workspace), me.email)
 
     async def sign_in(
         self, *, status: int = 200, message: str | None = None, then: str | None = None
@@ -86,6 +110,7 @@ class Pages:
             people=people,
             message=message,
             next=self.return_to(then),
+            oidc=self._sessions.oidc,
         )
 
     def return_to(self, path: str | None) -> str | None:
@@ -120,7 +145,8 @@ class Pages:
             alert=alert,
             typed=typed,
             once=secrets.token_hex(12),
-            notice=notice(told, view, me.email),
+            notice=notice(told, view, me.email, self._clock()),
+            by_programs=await self._opened.by_programs(me.workspace, approval_id),
         )
 
     async def delegations(
@@ -144,25 +170,80 @@ class Pages:
             told=told if told in ("added", "ended") else None,
         )
 
+    def shortcuts(self, me: Session, *, on: bool) -> Response:
+        """Return the page of the keyboard shortcuts, and whether they are on."""
+        return self.render("shortcuts", me, on=on)
+
     def away(self, me: Session) -> Absence | None:
         """Return who answers for `me` just now, if somebody does."""
         return absence(self._people.of(me.workspace), me.email, self._clock())
 
-    def answered(self, view: ApprovalView, *, to_inbox: bool, cursor: str | None) -> Response:
-        """Send a person who answered on to the page that tells what came of it."""
+    def answered(
+        self, view: ApprovalView, *, to_inbox: bool, back: str = "", told: str = ANSWERED
+    ) -> Response:
+        """Send a person on to the page that tells what came of an answer.
+
+        `back` are the parameters of the inbox from where they came.
+        """
         if not to_inbox:
-            return redirect(f"/approvals/{view.id}", notice=ANSWERED)
-        return redirect("/inbox", notice=ANSWERED, about=view.id, cursor=cursor)
+            return redirect(f"/approvals/{view.id}", notice=told)
+        return redirect("/inbox", notice=told, about=view.id, **dict(parse_qsl(back)))
+
+    async def sure(
+        self,
+        me: Session,
+        picked: Sequence[Picked],
+        outcome: Outcome,
+        *,
+        back: str = "",
+        status: int = 200,
+        typed: Typed | None = None,
+    ) -> Response:
+        """Return the page that asks once more before several are answered together."""
+        views = await self._views(me, picked)
+        found = chosen(picked, views, me.email, self._clock())
+        able = sum(1 for one in found if one.obstacle is None)
+        return self.render(
+            "sure",
+            me,
+            status=status,
+            chosen=found,
+            able=able,
+            outcome=outcome,
+            heading=title_of(outcome, able),
+            back=back,
+            typed=typed,
+        )
+
+    async def results(
+        self, me: Session, results: Sequence[Result], said: str, back: str
+    ) -> Response:
+        """Return the page that says what became of each of several; `said` is what was done."""
+        views = await self._views(me, [one.picked for one in results if one.view is None])
+        told = [
+            replace(one, view=views.get(one.picked.approval_id)) if one.view is None else one
+            for one in results
+        ]
+        it = together(told, me.email, self._clock())
+        return self.render("results", me, it=it, said=said, back=back)
+
+    async def _views(self, me: Session, picked: Sequence[Picked]) -> Mapping[str, ApprovalView]:
+        ids = [one.approval_id for one in picked]
+        docs = await self._reads.approvals(me.workspace, ids) if ids else {}
+        return {approval_id: decode_view(one.doc) for approval_id, one in docs.items()}
 
     def done(self, approval_id: str, told: str) -> Response:
         """Send a person back to an approval, which tells what was done."""
         return redirect(f"/approvals/{approval_id}", notice=told)
 
-    def problem(self, request: Request, problem: Problem) -> Response:
+    async def problem(self, request: Request, problem: Problem) -> Response:
         """Return a problem as a page."""
+        me = None
+        with suppress(Unavailable):
+            me = await self._sessions.read(request)
         return self.render(
             "problem",
-            self._sessions.read(request),
+            me,
             status=problem.status,
             headers=problem.headers,
             heading=_HEADINGS.get(problem.status, "Something is not right"),
@@ -176,12 +257,12 @@ class Pages:
             try:
                 return await reading(request)
             except BadCursor as error:
-                return self.problem(request, Problem(422, "invalid", str(error)))
+                return await self.problem(request, Problem(422, "invalid", str(error)))
             except Problem as problem:
-                return self.problem(request, problem)
+                return await self.problem(request, problem)
             except Unavailable as error:
                 logger.warning("%s", error)
-                return self.problem(request, unavailable(AWAY))
+                return await self.problem(request, unavailable(AWAY))
 
         return endpoint
 
@@ -189,7 +270,7 @@ class Pages:
         """Return an endpoint for whoever is signed in; others are asked who they are."""
 
         async def endpoint(request: Request) -> Response:
-            me = self._sessions.read(request)
+            me = await self._sessions.read(request)
             if me is None:
                 return await self.sign_in(status=401, then=request.url.path)
             return await reading(request, me)

@@ -7,17 +7,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.queue.opened import NobodyOpened, Opened
 from services.queue.pages.assets import Assets
 from services.queue.pages.inbox import Inbox
+from services.queue.pages.lists import Lists
 from services.queue.pages.mailbox import MailboxPages
-from services.queue.pages.reading import Mail, People, Reads
+from services.queue.pages.reading import Finds, Mail, People, Reads
 from services.queue.pages.rendering import Pages, Reading, redirect
-from services.queue.pages.templating import Templates
+from services.queue.pages.templating import IsPaused, Templates
 from services.queue.streams import MEDIA_TYPE, Streams
 from services.web.problems import Problem
 from services.web.session import Session, Sessions
 
 APPROVAL_ID_CHARS = 27
+SHORTCUTS = "placet_shortcuts"
+"""The cookie that says whether keyboard shortcuts are on."""
 
 
 FORMS = (
@@ -29,20 +33,28 @@ FORMS = (
     "reassign",
     "remind",
     "withdraw",
+    "undo",
 )
 """Where the forms of an approval are sent."""
 
 
 def make_pages(
-    reads: Reads, people: People, sessions: Sessions, clock: Callable[[], datetime]
+    reads: Reads,
+    people: People,
+    sessions: Sessions,
+    clock: Callable[[], datetime],
+    is_paused: IsPaused = lambda *_: False,
+    opened: Opened | None = None,
 ) -> Pages:
     """Return what renders pages, for `pages_router` here and for the forms of `decision`."""
-    return Pages(reads, people, sessions, Templates(Assets()), clock)
+    templates = Templates(Assets(), is_paused)
+    return Pages(reads, people, sessions, templates, clock, opened or NobodyOpened())
 
 
 def pages_router(
     pages: Pages,
     reads: Reads,
+    finds: Finds,
     mail: Mail,
     streams: Streams,
     sessions: Sessions,
@@ -50,11 +62,12 @@ def pages_router(
 ) -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter()
-    inbox = Inbox(pages, reads, clock)
+    inbox = Inbox(pages, reads, finds, clock)
+    lists = Lists(pages, reads, finds, clock)
     mailbox = MailboxPages(pages, mail, sessions)
 
     async def start(request: Request) -> Response:
-        return redirect("/inbox") if sessions.read(request) else await pages.sign_in()
+        return redirect("/inbox") if await sessions.read(request) else await pages.sign_in()
 
     async def approval(request: Request, me: Session) -> Response:
         approval_id = known(request.path_params["approval_id"])
@@ -63,8 +76,11 @@ def pages_router(
     async def delegations(request: Request, me: Session) -> Response:
         return await pages.delegations(me, told=request.query_params.get("notice"))
 
+    async def shortcuts(request: Request, me: Session) -> Response:
+        return pages.shortcuts(me, on=request.cookies.get(SHORTCUTS) != "off")
+
     async def stream(request: Request) -> Response:
-        me = sessions.read(request)
+        me = await sessions.read(request)
         if me is None:
             raise Problem(401, "signed_out", "Sign in to see what changes.")
         if request.method == "HEAD":
@@ -73,6 +89,9 @@ def pages_router(
 
     async def to_start(_: Request) -> Response:
         return redirect("/")
+
+    async def to_inbox(_: Request) -> Response:
+        return redirect("/inbox")
 
     async def to_delegations(_: Request) -> Response:
         return redirect("/delegations")
@@ -86,7 +105,10 @@ def pages_router(
     at("/", pages.open_to_all(start))
     at("/inbox", pages.for_somebody(inbox.waiting))
     at("/inbox/rows", pages.for_somebody(inbox.fragment))
-    at("/inbox/decided", pages.for_somebody(inbox.settled))
+    at("/inbox/shared", pages.for_somebody(lists.shared))
+    at("/inbox/decided", pages.for_somebody(lists.settled))
+    at("/requests", pages.for_somebody(lists.requests))
+    at("/shortcuts", pages.for_somebody(shortcuts))
     at("/inbox/stream", pages.open_to_all(stream))
     at("/approvals/{approval_id}", pages.for_somebody(approval))
     at("/delegations", pages.for_somebody(delegations))
@@ -97,6 +119,7 @@ def pages_router(
     # Where a form that was refused leaves the browser, whose user then asks for the same address.
     at("/login", to_start)
     at("/logout", to_start)
+    at("/inbox/decisions", pages.open_to_all(to_inbox))
     at("/delegations/{delegation_id}/end", to_delegations)
     for form in FORMS:
         at(f"/approvals/{{approval_id}}/{form}", pages.open_to_all(to_approval))

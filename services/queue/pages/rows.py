@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.approval_view import ApprovalView
+from services.channels.facts import headline
 from services.queue.pages.clocks import Clock, clock, marks, stands_in_for
 from services.queue.pages.outcome import Standing, progress, standing
-from services.queue.pages.payload import Fact, headline, read_payload
-from services.queue.pages.people import Shown, shown, waits_for
+from services.queue.pages.payload import Fact, read_payload
+from services.queue.pages.people import Shown, shown
 from services.queue.pages.talk import Question, question
+from services.queue.pages.turns import waits_for
 from services.queue.pages.words import (
     URGENCY_WORDS,
     safe_url,
@@ -20,12 +22,16 @@ from services.queue.pages.words import (
 
 FIRST_FACTS = 2
 SHORT = 160
+LONG = 200
+"""So much of a reason stands in a row, which shows three lines of it; the page has it all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The record that an approval mirrors."""
 
+    workspace: str
+    source: str
     label: str
     record_id: str
     url: str | None
@@ -43,6 +49,7 @@ class Row:
     version: int
     revision: str
     asks: Shown
+    own: bool
     amount: str | None
     reason: str | None
     facts: tuple[Fact, ...]
@@ -63,6 +70,11 @@ class Row:
     mine: bool
     """Whether it waits for the reader now: as an approver, or to answer a question."""
 
+    @property
+    def selectable(self) -> bool:
+        """Tell whether it can be answered together with others."""
+        return self.mine and not (self.question and self.question.to_me)
+
 
 def row(view: ApprovalView, me: str, now: datetime) -> Row:
     """Return the row of an approval as `me` sees it."""
@@ -74,8 +86,9 @@ def row(view: ApprovalView, me: str, now: datetime) -> Row:
         version=view.version,
         revision=view.revision,
         asks=shown(view.requester.email, view.requester.name),
+        own=view.requester.email == me,
         amount=total[1] if total else None,
-        reason=view.reason,
+        reason=_shortened(view.reason),
         facts=_first(view, read_payload(view.payload).facts, total[0] if total else None),
         created_at=view.created_at,
         age=span(age),
@@ -84,13 +97,17 @@ def row(view: ApprovalView, me: str, now: datetime) -> Row:
         urgency=URGENCY_WORDS[view.urgency],
         urgent=view.urgency == "high",
         origin=origin(view, now),
-        standing=standing(view, me),
+        standing=standing(view, me, now),
         progress=progress(view),
         away=stands_in_for(view, me),
         marks=marks(view, me),
         question=question(view, me),
         mine=waits_for(view, me) and now < view.deadline,
     )
+
+
+def _shortened(text: str | None) -> str | None:
+    return f"{text[:LONG].rstrip()}…" if text is not None and len(text) > LONG else text
 
 
 def rows(views: Sequence[ApprovalView], me: str, now: datetime) -> list[Row]:
@@ -104,6 +121,8 @@ def origin(view: ApprovalView, now: datetime) -> Origin | None:
         return None
     seconds = seconds_since(view.verified_at, now) if view.verified_at else None
     return Origin(
+        workspace=view.workspace,
+        source=view.source.name,
         label=source_label(view.source.name),
         record_id=view.source.record_id,
         url=safe_url(view.source.url),

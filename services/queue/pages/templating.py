@@ -1,6 +1,6 @@
 """Turns templates into pages, escaped always, with the headers that keep a page to itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_eval_context
@@ -9,10 +9,11 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from services.queue.pages.assets import Assets
-from services.queue.pages.words import day, legible, machine_time, moment
+from services.queue.pages.words import day, legible, machine_time, moment, time_of_day
 
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; object-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS: Mapping[str, str] = {
@@ -25,15 +26,25 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Nothing of the machine; of passkeys, those of this site alone.
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), fullscreen=(), geolocation=(), microphone=(), midi=(), "
+        "payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)"
+    ),
 }
 FRAMING = {"Content-Security-Policy": f"{_PAGE_POLICY}; frame-src 'self'"}
 """For the one page that shows another in a frame."""
 
 
+IsPaused = Callable[[str, str], bool]
+"""Tells of a workspace's source whether it is paused."""
+
+
 class Templates:
     """The templates of the pages."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, is_paused: IsPaused) -> None:
         self._environment = Environment(
             loader=PackageLoader("services.queue.pages"),
             autoescape=True,
@@ -45,10 +56,12 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.url
+        self._environment.globals["is_paused"] = is_paused
         self._environment.filters |= {
             "day": day,
             "moment": moment,
             "machine_time": machine_time,
+            "time_of_day": time_of_day,
             "exactly": exactly,
         }
 

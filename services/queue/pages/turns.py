@@ -6,6 +6,7 @@ from typing import Literal
 from events.course import Course
 from events.voting import answer_for, seat_of
 from projections.approval_view import ApprovalView
+from services.queue.pages.held import held
 
 Turn = Literal[
     "answer",
@@ -16,18 +17,20 @@ Turn = Literal[
     "own",
     "not_asked",
     "out_of_time",
+    "held",
     "deciding",
     "final",
 ]
 """They can answer; have answered, and it still waits for others; wait for changes; are asked at a
 later step; are asked something as the requester; asked for it themselves; are not asked at all; no
-time is left; the answer is on its way; nothing is left to do."""
+time is left; may take their answer back; the answer is on its way; nothing is left to do."""
 
 
 def turn(view: ApprovalView, me: str, now: datetime) -> Turn:
     """Return whose turn it is."""
     if view.status == "deciding":
-        return "deciding"
+        kept = held(view, me, now)
+        return "held" if kept is not None and kept.mine else "deciding"
     if view.status != "pending":
         return "final"
     if now >= view.deadline:
@@ -50,6 +53,13 @@ def barred(view: ApprovalView, me: str) -> bool:
     if view.source is not None and not (policy and policy.name):
         return False  # its source says who may decide
     return not (policy and policy.self_approval)
+
+
+def waits_for(view: ApprovalView, email: str) -> bool:
+    """Tell whether somebody is to do something now, and may."""
+    if view.asked_back is None and barred(view, email):
+        return False
+    return email in view.waits_for
 
 
 def answered(view: ApprovalView, me: str) -> bool:

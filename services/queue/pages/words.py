@@ -35,6 +35,7 @@ _CHANNELS: Mapping[str, str] = {
     "link": "by a link",
     "email": "by e-mail",
     "slack": "in Slack",
+    "discord": "in Discord",
     "cli": "on the command line",
     "mcp": "through an assistant",
     "timeout": "by the clock",
@@ -80,6 +81,11 @@ def moment(at: datetime) -> str:
     """Return a time for people, in UTC: `21 Nov 2026, 14:05 UTC`."""
     utc = at.astimezone(UTC)
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def time_of_day(at: datetime) -> str:
+    """Return a time within a minute or two for people, in UTC: `14:05:12 UTC`."""
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def day(on: date) -> str:

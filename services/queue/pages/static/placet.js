@@ -1,4 +1,5 @@
 // Keeps an open page true. Every page works without this file; nothing here decides anything.
+// What the keyboard and the selection of several do is in answering.js, which uses what is here.
 "use strict";
 
 const page = document.body.dataset.page;
@@ -9,7 +10,7 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const QUIET_MS = 1000; // between two readings, however much changes
 const RECHECK_MS = 60_000; // "verified" moves on without anything having changed
 const RETRY_MS = 30_000;
-const MOST_HELD = 60;
+const MOST_HELD = 200;
 
 function announce(text) {
   const region = find("[data-announce]");
@@ -36,6 +37,25 @@ function tick() {
     const text = span(Number(element.dataset.seconds) + (now - read.get(element)) / 1000);
     if (element.textContent !== text) element.textContent = text;
   }
+  for (const element of all("[data-left]")) {
+    if (!read.has(element)) read.set(element, now);
+    const left = Number(element.dataset.left) - (now - read.get(element)) / 1000;
+    if (left > 0) element.textContent = ` (${Math.ceil(left)}\u00a0s)`;
+    else noUndo(element);
+  }
+}
+
+// What could be taken back is final now.
+function noUndo(element) {
+  const form = element.closest("[data-undo]");
+  if (!form) {
+    element.remove();
+    return;
+  }
+  form.dataset.over = "yes";
+  find("button", form).setAttribute("aria-disabled", "true");
+  find("[data-hold]", form).textContent = "It is final now.";
+  announce("It is final now.");
 }
 
 function localise() {
@@ -43,6 +63,11 @@ function localise() {
   for (const element of all("time[data-local]")) {
     element.title = element.textContent;
     element.textContent = words.format(new Date(element.dateTime));
+  }
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  for (const element of all("time[data-clock]")) {
+    element.title = element.textContent;
+    element.textContent = clock.format(new Date(element.dateTime));
   }
 }
 
@@ -61,8 +86,10 @@ function trouble(text) {
 
 async function rows(held) {
   const url = new URL("/inbox/rows", location.origin);
-  const cursor = new URLSearchParams(location.search).get("cursor");
-  if (cursor && page === "inbox") url.searchParams.set("cursor", cursor);
+  if (page === "inbox") {
+    url.search = location.search;
+    for (const name of ["notice", "about", "select"]) url.searchParams.delete(name);
+  }
   for (const id of held.slice(0, MOST_HELD)) url.searchParams.append("held", id);
   const answer = await fetch(url, { cache: "no-store", redirect: "error" });
   if (answer.status === 401) {
@@ -180,11 +207,25 @@ function put(row, next) {
   held.delete(row.dataset.id);
   // What stands below must not move up under somebody's pointer.
   next.style.minHeight = `${row.getBoundingClientRect().height}px`;
+  keepPicks([row], [next]);
   row.replaceWith(next);
+  document.dispatchEvent(new Event("rowschanged"));
+}
+
+// What was selected stays so, as long as it is still what was shown.
+function keepPicks(before, after) {
+  const boxes = before.flatMap((row) => all('[name="pick"]:checked', row));
+  const picked = new Set(boxes.map((box) => box.value));
+  for (const row of after) {
+    const box = find('[name="pick"]', row);
+    if (box) box.checked = picked.has(box.value);
+  }
 }
 
 function stale(row, next, over) {
   row.dataset.over = "yes";
+  const box = find('[name="pick"]', row);
+  if (box?.checked) { box.checked = false; document.dispatchEvent(new Event("rowschanged")); }
   for (const button of all("[data-actions] button", row)) button.setAttribute("aria-disabled", "true");
   const place = find("[data-state]", row);
   place.className = over ? find("[data-state]", next).className : "state pending";
@@ -221,13 +262,21 @@ function showNew(event) {
   const known = new Set(all("[data-row]", list).map((row) => row.dataset.id));
   const next = all("[data-list] [data-row]", latest).map((row) => row.cloneNode(true));
   held.clear();
+  keepPicks(all("[data-row]", list), next);
   list.replaceChildren(...next);
+  document.dispatchEvent(new Event("rowschanged"));
   find("[data-empty]")?.remove();
   find("[data-lead]").textContent = latest.dataset.lead;
   find("[data-show]").hidden = true;
   tick();
   const first = next.find((row) => !known.has(row.dataset.id));
   if (event && first) find("[data-open]", first).focus();
+}
+
+// Where the reader goes on, once the page is loaded anew.
+function rememberNext(row) {
+  const next = row.nextElementSibling ?? row.previousElementSibling;
+  remember("next", next?.dataset.id ?? "");
 }
 
 function startInbox() {
@@ -243,8 +292,7 @@ function startInbox() {
       announce(state(row));
       return;
     }
-    const next = row.nextElementSibling ?? row.previousElementSibling;
-    remember("next", next?.dataset.id ?? "");
+    rememberNext(row);
   });
   const notice = find("[data-notice]");
   if (notice) {
@@ -263,7 +311,8 @@ async function refreshApproval() {
   const { version, revision, status, mine } = row.dataset;
   const shown = article.dataset;
   if (revision !== shown.revision || status !== shown.status || mine !== shown.mine) {
-    tell("This changed since you opened it.", true);
+    const final = shown.status === "deciding" && status !== "pending" && status !== "deciding";
+    tell(final ? "This is final now." : "This changed since you opened it.", true);
   } else if (Number(version) > Number(article.dataset.version)) {
     tell("Something was added to the history.", false);
   }
@@ -295,7 +344,7 @@ function startApproval() {
   main.addEventListener("submit", (event) => {
     if (!event.target.dataset.over) return;
     event.preventDefault();
-    find("[data-live] a").focus();
+    find("[data-live] a")?.focus();
   });
   // What somebody was writing outlives the second look.
   for (const area of all("textarea")) {
@@ -305,41 +354,6 @@ function startApproval() {
   find("[data-live]").addEventListener("click", () => {
     for (const area of all("textarea")) if (area.value) remember(draft(area), area.value);
   });
-}
-
-// --- Keys --------------------------------------------------------------------------------------
-
-const KEYS = "placet.keys";
-
-function keysAreOn() {
-  try { return localStorage.getItem(KEYS) !== "off"; } catch { return true; }
-}
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !keysAreOn()) return;
-  if (event.target.closest("input, textarea, select, dialog")) return;
-  const shown = all("[data-row]");
-  const at = shown.indexOf(document.activeElement.closest("[data-row]"));
-  const open = (row) => row && find("[data-open]", row);
-  if (event.key === "?") find("[data-keys]").showModal();
-  else if (event.key === "j") open(shown[Math.min(at + 1, shown.length - 1)])?.focus();
-  else if (event.key === "k") open(shown[Math.max(at - 1, 0)])?.focus();
-  else if (event.key === "o") open(shown[at])?.click();
-  else return;
-  event.preventDefault();
-}
-
-function startKeys() {
-  const dialog = find("[data-keys]");
-  const choice = find("[data-keys-on]");
-  const opener = find("[data-keys-open]");
-  choice.checked = keysAreOn();
-  choice.addEventListener("change", () => {
-    try { localStorage.setItem(KEYS, choice.checked ? "on" : "off"); } catch { /* until reload */ }
-  });
-  opener.hidden = false;
-  opener.addEventListener("click", () => dialog.showModal());
-  document.addEventListener("keydown", onKey);
 }
 
 // --- All pages ---------------------------------------------------------------------------------
@@ -358,7 +372,7 @@ function recall(name) {
 
 function sendOnce(event) {
   if (event.defaultPrevented || event.target.method !== "post") return;
-  if (event.target.dataset.sent) event.preventDefault();
+  if (event.target.dataset.sent || event.target.dataset.over) event.preventDefault();
   event.target.dataset.sent = "yes";
   // An answer that never left may be sent again.
   setTimeout(() => { delete event.target.dataset.sent; }, 10_000);
@@ -388,8 +402,6 @@ tick();
 setInterval(tick, 1000);
 if (page === "inbox") startInbox();
 if (page === "approval") startApproval();
-if (find("[data-keys]") && find("[data-row]")) startKeys();
-if (page === "inbox" && !find("[data-row]")) startKeys();
 if (page === "inbox" || page === "approval") watch();
 dropNotice();
 unfold();

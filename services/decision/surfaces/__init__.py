@@ -1,0 +1,1 @@
+"""Where what people press on other surfaces comes back, and becomes a decision."""
