@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from events.kafka.topics import LOG, OBSERVED, REQUESTS
@@ -40,7 +41,7 @@ from services.identity.passkeys import Passkeys
 from services.notifier.backlog import PostgresBacklog
 from services.notifier.cards import PostgresCards
 from services.notifier.drawing import Look
-from services.notifier.notify import Notifier
+from services.notifier.notify import ANSWERS, ASKS, Notifier
 from services.outgoing.delivering import Delivering
 from services.outgoing.guard import check_url, parse_allowed
 from services.people.delegating import delegations_router
@@ -293,7 +294,9 @@ def wire_notifier(parts: Parts) -> None:
         policies=parts.config.policies,
         defaults=parts.config.notify,
     )
-    parts.consume("placet.notifier", LOG.name, notifier.handle)
+    asks, answers = (partial(notifier.handle, touched_by=kinds) for kinds in (ASKS, ANSWERS))
+    parts.consume("placet.notifier", LOG.name, asks)
+    parts.consume("placet.notifier.answers", LOG.name, answers)
     parts.supervisor.start("notifier-retries", notifier.run_retries)
     parts.supervisor.start("notifier-sweeps", notifier.run_sweeps)
     parts.supervisor.start("notifier-digests", notifier.run_digests)

@@ -56,13 +56,15 @@ SWEEP_EVERY_S = 60.0
 SWEEP_STRETCH = 500
 SWEEP_STRETCHES = 20
 
-# The others change nothing that a card shows; most of them are the notifier's own.
-_TOUCHING = (
+ASKS = (
     ApprovalRequested,
     ApprovalRevised,
     ApprovalReminded,
     ApprovalReassigned,
     ApprovalEscalated,
+)
+"""What sends cards: many at once where a source lists many."""
+ANSWERS = (
     DecisionSubmitted,
     DecisionUndone,
     AskedBack,
@@ -72,6 +74,8 @@ _TOUCHING = (
     ApprovalWithdrawn,
     ApprovalExpired,
 )
+"""What edits cards that are out: it must not wait until many are sent."""
+# The others change nothing that a card shows; most of them are the notifier's own.
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +136,13 @@ class Notifier:
         self._unasked = FROM_THE_START
         self._left_open = FROM_THE_START
 
-    async def handle(self, batch: Sequence[Delivered]) -> Sequence[Rejected]:
-        """Attend to each approval that messages of `approval.log` touch.
+    async def handle(
+        self,
+        batch: Sequence[Delivered],
+        *,
+        touched_by: tuple[type[ApprovalEvent], ...] = (*ASKS, *ANSWERS),
+    ) -> Sequence[Rejected]:
+        """Attend to each approval that such messages of `approval.log` touch.
 
         Returns what cannot be read. Raises `Unavailable` when our own store is away; a channel or
         a source that is away holds up nothing.
@@ -146,7 +155,7 @@ class Notifier:
             except Unreadable as error:
                 rejected.append(Rejected(message, str(error)))
                 continue
-            if _touches(event.event):
+            if isinstance(event.event, touched_by):
                 keys[event.workspace, event.approval_id] = None
         await self._attend(list(keys))
         return rejected
@@ -230,10 +239,6 @@ class Notifier:
             logger.exception("%s: what is due could not be done", key[1])
             for effect in due:
                 await self._effects.later(effect, FAILED_DELAY_S, f"{type(error).__name__}")
-
-
-def _touches(event: ApprovalEvent) -> bool:
-    return isinstance(event, _TOUCHING)
 
 
 async def _forever(work: Callable[[], Awaitable[int]], every_s: float, waits: str) -> NoReturn:
