@@ -25,12 +25,17 @@ class Handled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command for one approval; `command_id` is the same each time the order is repeated."""
+    """A command for one approval; `command_id` is the same each time the order is repeated.
+
+    `once`: nothing is done where a fact of the approval came of this very order already, whatever
+    became of it since.
+    """
 
     approval_id: str
     command: Command
     command_id: str
     claims: tuple[Claim, ...] = ()
+    once: bool = False
 
 
 Made = Callable[[State, Sequence[ApprovalEvent]], Awaitable[Order | None]]
@@ -58,10 +63,13 @@ async def handle_made(store: EventStore, workspace: str, approval_id: str, made:
     Raises as `handle` does, and what `made` raises.
     """
     for attempt in range(1, TRIES + 1):
-        streams = await store.read(workspace, [approval_id])
-        before = [recorded.event for recorded in streams[approval_id]]
+        stream = (await store.read(workspace, [approval_id]))[approval_id]
+        before = [recorded.event for recorded in stream]
         state = fold(before)
         order = await made(state, before)
+        if order is not None and order.once:
+            done = any(recorded.command_id == order.command_id for recorded in stream)
+            order = None if done else order
         added = decide(order.command, state) if order is not None else []
         handled = _handled(approval_id, state, before, added)
         if order is None or not added:

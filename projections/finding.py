@@ -29,8 +29,8 @@ class Narrowed:
 
     `text` stands in the title, in the name or address of who asks, or in the record's id, in
     whichever case; `requester` in the address. `urgency` is 0 for high to 2 for low. `due_in_s`:
-    so many seconds are left at most. `answered_by` has answered it; others than `shared_by` are
-    asked as well.
+    so many seconds are left at most. `answered_by` has answered it, and not taken that back; others
+    than `shared_by` are asked as well.
     """
 
     text: str | None = None

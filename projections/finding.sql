@@ -113,10 +113,11 @@ l.status = ANY({value}::text[])
 -- First whether it stands anywhere, which is quick, and then whether where people see it. It is cut
 -- out of the JSON as text: none in it holds a quotation mark without a backslash, and what stands
 -- before the title and the status is ours. Of a long payload only the beginning is unpacked, and
--- the name of who asks stands behind it.
+-- the name of who asks stands behind it; a payload may have a requester too, so their address is
+-- part of what the name is found by.
 (
     strpos(l.requester, lower({value}::text)) > 0
-    OR strpos(lower(l.record_id), lower({value}::text)) > 0
+    OR strpos(lower(to_json(l.record_id)::text), lower({value}::text)) > 0
     OR EXISTS (
         SELECT FROM (
             SELECT lower({value}::text) AS wanted,
@@ -129,9 +130,11 @@ l.status = ANY({value}::text[])
             ) > 0
             OR strpos(
                 lower(split_part(
-                    split_part(split_part(t.head, '"requester":{{"email":"', 2), '"}}', 1),
-                    '","name":"',
-                    2
+                    split_part(
+                        t.head, '","requester":{{"email":"' || l.requester || '","name":"', 2
+                    ),
+                    '"}}',
+                    1
                 )),
                 t.wanted
             ) > 0
@@ -140,14 +143,20 @@ l.status = ANY({value}::text[])
 )
 
 -- name: narrowed_by_answer
-EXISTS (
-    SELECT FROM approval_history h
-    WHERE h.workspace = $1 AND h.approval_id = k.approval_id
-    AND h.type = 'approval.decision_submitted' AND h.actor = {value}
+-- What they did last is an answer, and not the taking back of one. One history by its key each
+-- time: with EXISTS in its place, every history there is may be read.
+(
+    SELECT h.type = 'approval.decision_submitted' FROM approval_history h
+    WHERE h.workspace = $1 AND h.approval_id = k.approval_id AND h.actor = {value}
+    AND h.type IN ('approval.decision_submitted', 'approval.decision_undone')
+    ORDER BY h.version DESC
+    LIMIT 1
 )
 
 -- name: narrowed_by_sharing
-EXISTS (
-    SELECT FROM approval_approvers a
+-- Read as the one above.
+(
+    SELECT true FROM approval_approvers a
     WHERE a.workspace = $1 AND a.approval_id = k.approval_id AND a.approver <> {value}
+    LIMIT 1
 )

@@ -90,61 +90,76 @@ def _wait_until_ready() -> None:
 
 
 async def _take(browser: Browser) -> None:
-    sizes = {"desktop": (1200, 900), "phone": (390, 844)}
-    for scheme in ("light", "dark"):
-        for size, (width, height) in sizes.items():
-            context = await browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
-            )
-            page = await context.new_page()
-            await page.goto(f"http://127.0.0.1:{PORT}/")
-            if (scheme, size) == ("light", "desktop"):
-                await page.screenshot(path=PICTURES / "people.png")
-            await page.click(f"button:has-text('{PERSON}')")
-            await page.wait_for_url("**/inbox")
-            suffix = "" if (scheme, size) == ("light", "desktop") else f"-{scheme}-{size}"
-            await page.screenshot(path=PICTURES / f"inbox{suffix}.png")
-            await page.click("main a[href^='/approvals/']")
-            await page.wait_for_url("**/approvals/*")
-            await page.screenshot(path=PICTURES / f"approval{suffix}.png", full_page=True)
-            if (scheme, size) == ("light", "desktop"):
-                await page.goto(f"http://127.0.0.1:{PORT}/mailbox")
-                await page.click("main a[href^='/mailbox/']")
-                await page.screenshot(path=PICTURES / "mailbox.png", full_page=True)
-            await context.close()
-    page = await browser.new_page(viewport={"width": 1200, "height": 900})
+    for scheme, (width, height) in (("light", (1200, 900)), ("dark", (390, 844))):
+        page = await _opened(browser, scheme, width, height)
+        suffix = "" if scheme == "light" else "-dark-phone"
+        await page.screenshot(path=PICTURES / f"inbox{suffix}.png")
+        await page.context.close()
+    page = await _opened(browser, "light", 1100, 900)
     await _take_an_edit(page)
     await _take_several(page)
     await _take_an_answer_held(browser)
-    await _take_an_absence(page)
+    await _take_settings(page)
+    await _take_the_administration(page)
+
+
+async def _opened(browser: Browser, scheme: str, width: int, height: int) -> Page:
+    """Return the inbox of somebody who has just signed in."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = await context.new_page()
+    await page.goto(f"http://127.0.0.1:{PORT}/")
+    await page.click(f"button:has-text('{PERSON}')")
+    await page.wait_for_url("**/inbox")
+    return page
 
 
 async def _take_an_edit(page: Page) -> None:
     """Photograph an approver's form for changes, and questions, on an ask of our own."""
     approval_id = await asyncio.to_thread(_ask, NEWSLETTER)
-    await page.goto(f"http://127.0.0.1:{PORT}/")
-    await page.click(f"button:has-text('{PERSON}')")
-    await page.wait_for_url("**/inbox")
+    await page.wait_for_timeout(3000)  # until the card went out, which the history then tells
     await page.goto(f"http://127.0.0.1:{PORT}/approvals/{approval_id}#edit")
     await page.click("summary:has-text('Ask')")
     await page.screenshot(path=PICTURES / "edit.png", full_page=True)
 
 
-async def _take_an_absence(page: Page) -> None:
-    """Photograph how somebody names who answers for them."""
+async def _take_settings(page: Page) -> None:
+    """Photograph how somebody names who answers for them, and says when they are told."""
     await page.goto(f"http://127.0.0.1:{PORT}/delegations")
     await page.get_by_label("Who answers for you?").fill(STAND_IN)
     last = (datetime.now(UTC) + timedelta(days=12)).date()
     await page.get_by_label("Last day").fill(last.isoformat())
     await page.get_by_label("Why?").fill("Holidays")
     await page.get_by_role("button", name="Let them answer").click()
-    await page.wait_for_url("**/delegations")
+    await page.wait_for_url("**/delegations?*")
     await page.screenshot(path=PICTURES / "away.png", full_page=True)
+    await page.goto(f"http://127.0.0.1:{PORT}/preferences")
+    await page.get_by_label("From").first.fill("22:00")
+    await page.get_by_label("Until").first.fill("07:00")
+    await page.get_by_label("Your time zone").fill("Europe/Berlin")
+    await page.get_by_role("button", name="Keep it").click()
+    await page.wait_for_url("**/preferences?*")
+    await page.screenshot(path=PICTURES / "preferences.png", full_page=True)
+
+
+async def _take_the_administration(page: Page) -> None:
+    """Photograph what administrators look at, once what was answered here is counted."""
+    await page.set_viewport_size({"width": 1100, "height": 480})
+    for place in ("sources", "channels"):
+        await page.goto(f"http://127.0.0.1:{PORT}/admin/{place}")
+        await page.screenshot(path=PICTURES / f"admin-{place}.png", full_page=True)
+    for _ in range(90):
+        await page.goto(f"http://127.0.0.1:{PORT}/admin/figures")
+        if await page.locator(".plot .bar.approved").count():
+            break
+        await page.wait_for_timeout(1000)
+    await page.screenshot(path=PICTURES / "admin-figures.png", full_page=True)
 
 
 async def _take_several(page: Page) -> None:
-    """Photograph a search with filters and a selection, what is asked before, and the requests."""
+    """Photograph a search with filters and a selection, and what is asked before."""
     for number, (place, days) in enumerate((("Lisbon", 3), ("Oslo", 2), ("Ghent", 4)), start=1):
         await asyncio.to_thread(_ask, _trip(number, place, days))
     while await page.locator("[data-row]").count() != 3:  # noqa: PLR2004 # until the queue has them
@@ -156,35 +171,21 @@ async def _take_several(page: Page) -> None:
     await page.get_by_role("button", name="Approve selected…").click()
     await page.wait_for_selector("[data-sure]")
     await page.screenshot(path=PICTURES / "approve-together.png")
-    await page.goto(f"http://127.0.0.1:{PORT}/")
-    await page.get_by_role("button", name="Sign out").click()
-    await page.click(f"button:has-text('{STAND_IN}')")
-    await page.goto(f"http://127.0.0.1:{PORT}/requests")
-    await page.screenshot(path=PICTURES / "requests.png")
-    await page.get_by_role("button", name="Sign out").click()
-    await page.click(f"button:has-text('{PERSON}')")
-    await page.wait_for_url("**/inbox")
+    await page.get_by_role("button", name="Approve what is ticked").click()
+    await page.wait_for_load_state()
 
 
 async def _take_an_answer_held(browser: Browser) -> None:
-    """Photograph an answer that can still be taken back, on a phone in the dark too."""
-    for scheme, (width, height) in (("light", (1200, 900)), ("dark", (390, 844))):
-        body = {**NEWSLETTER, "title": f"Send the {scheme} newsletter", "urgency": "high"}
-        approval_id = await asyncio.to_thread(_ask, body)
-        context = await browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
-        )
-        page = await context.new_page()
-        await page.goto(f"http://127.0.0.1:{PORT}/")
-        await page.click(f"button:has-text('{PERSON}')")
-        await page.goto(f"http://127.0.0.1:{PORT}/approvals/{approval_id}")
-        await page.get_by_role("button", name="Approve", exact=True).click()
-        await page.wait_for_selector("[data-undo]")
-        await page.wait_for_timeout(1500)  # the seconds count down
-        suffix = "" if scheme == "light" else "-dark-phone"
-        await page.screenshot(path=PICTURES / f"undo{suffix}.png")
-        await context.close()
+    """Photograph an answer that can still be taken back, on a phone in the dark."""
+    body = {**NEWSLETTER, "title": "Send the autumn newsletter", "urgency": "high"}
+    approval_id = await asyncio.to_thread(_ask, body)
+    page = await _opened(browser, "dark", 390, 844)
+    await page.goto(f"http://127.0.0.1:{PORT}/approvals/{approval_id}")
+    await page.get_by_role("button", name="Approve", exact=True).click()
+    await page.wait_for_selector("[data-undo]")
+    await page.wait_for_timeout(1500)  # the seconds count down
+    await page.screenshot(path=PICTURES / "undo-dark-phone.png")
+    await page.context.close()
 
 
 def _trip(number: int, place: str, days: int) -> dict[str, object]:

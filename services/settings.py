@@ -1,5 +1,7 @@
 """What the environment says: read once, checked at once, every error named with its setting."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,10 @@ SERVICES = (
     "mcp",
 )
 HIGHEST_PORT = 65_535
+SEALED_WITH = "PLACET_SECRET_KEY"
+SEAL_BYTES = 32
+_MAKE = "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"
+MAKE_A_KEY = f'Make one with: python -c "{_MAKE}"'
 
 
 class HalfConfigured(Exception):
@@ -60,6 +66,8 @@ class Settings:
     api_url: str
     """Where the MCP service finds the HTTP API."""
     oidc: OidcSettings | None = None
+    secret_key: bytes | None = None
+    """What tokens are sealed with that people granted: 32 bytes."""
 
     def __repr__(self) -> str:
         """Name what can be shown to anybody."""
@@ -90,6 +98,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         demo_port=reader.number("PLACET_DEMO_PORT", 8081, least=1, most=HIGHEST_PORT),
         reconcile_seconds=float(reader.number("PLACET_RECONCILE_S", 60, least=1, most=86_400)),
         oidc=reader.oidc(),
+        secret_key=reader.secret_key(),
     )
     anybody = reader.flag("PLACET_DEV_LOGIN_IN_PUBLIC")
     if settings.dev_login and not anybody and urlsplit(public_url).scheme == "https":
@@ -190,6 +199,19 @@ class _Reader:
         if not secret:
             self.errors.append(f"{name} is {str(path)!r}: there is nothing in it")
         return secret
+
+    def secret_key(self) -> bytes | None:
+        value = self._environ.get(SEALED_WITH, "").strip()
+        if not value:
+            return None
+        try:
+            found = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            found = b""
+        if len(found) != SEAL_BYTES:
+            self.errors.append(f"{SEALED_WITH} is not {SEAL_BYTES} bytes in base64. {MAKE_A_KEY}")
+            return None
+        return found
 
     def key(self, name: str) -> str | None:
         value = self._environ.get(name) or None

@@ -23,6 +23,11 @@ from services.settings import SERVICES, read_settings
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+KNOWN = frozenset(
+    re.findall(r'"(PLACET_[A-Z_]+)"', (ROOT / "services" / "settings.py").read_text("utf-8"))
+)
+ELSEWHERE = {"PLACET_HOST", "PLACET_EMBEDDED_BROKER", "PLACET_DATA_DIR", "PLACET_DEMO_PORT"}
+"""Said by the image, and what is for `placet up`."""
 OTHERS = {"postgres", "kafka", "migrate", "front", "demo"}
 
 
@@ -35,25 +40,45 @@ def test_each_service_of_compose_runs_itself() -> None:
         assert COMPOSE["services"][name]["command"] == ["run", name]
 
 
-def test_compose_sets_what_the_code_reads_and_nothing_else() -> None:
-    source = (ROOT / "services" / "settings.py").read_text("utf-8")
-    known = set(re.findall(r'"(PLACET_[A-Z_]+)"', source))
+def test_compose_lets_every_setting_be_set_and_nothing_else() -> None:
     for name in SERVICES:
         given = {key for key in COMPOSE["services"][name]["environment"] if "PLACET_" in key}
-        assert given <= known
-        assert {"PLACET_POSTGRES_DSN", "PLACET_KAFKA"} <= given
+        assert given == KNOWN - ELSEWHERE
+
+
+def test_the_table_of_settings_has_every_setting_and_no_other() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    _, _, table = readme.partition("| Setting | Means | Default |")
+    rows = [line.split("|")[1] for line in table.strip().split("\n\n")[0].splitlines()]
+    listed = set(re.findall(r"`([A-Z_]+)`", " ".join(rows)))
+    assert listed == KNOWN | {"FORWARDED_ALLOW_IPS", "PLACET_URL", "PLACET_KEY"}
+
+
+def test_the_services_of_compose_believe_the_front_and_it_lets_no_callers_word_through() -> None:
+    conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
+    for name in SERVICES:
+        assert COMPOSE["services"][name]["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+        assert "ports" not in COMPOSE["services"][name], "nobody but the front reaches it"
+    # In one place for all: a location that set one of its own would lose the others.
+    assert re.findall(r"^ *proxy_set_header .*$", conf, re.MULTILINE) == [
+        "    proxy_set_header Host $http_host;",
+        "    proxy_set_header X-Forwarded-For $remote_addr;",
+        "    proxy_set_header X-Forwarded-Proto $scheme;",
+    ]
 
 
 def test_a_process_starts_with_what_compose_sets(tmp_path: Path) -> None:
     config = tmp_path / "placet.yaml"
     config.write_text("sources: []\n")
-    environment = dict(COMPOSE["services"]["decision"]["environment"])
-    environment |= {
-        "PLACET_BOOTSTRAP_KEY": "0123456789abcdef",
-        "PLACET_CONFIG": str(config),
-        "PLACET_DEV_LOGIN": "0",
+    environment = {
+        # As compose puts it in where nothing is set.
+        key: re.sub(r"\$\{[A-Z_]+:-(.*)\}", r"\1", text)
+        for key, text in COMPOSE["services"]["decision"]["environment"].items()
     }
-    assert read_settings(environment).port == 8080
+    environment |= {"PLACET_BOOTSTRAP_KEY": "0123456789abcdef", "PLACET_CONFIG": str(config)}
+    settings = read_settings(environment)
+    assert (settings.port, settings.dev_login, settings.oidc) == (8080, False, None)
+    assert settings.public_url == "http://localhost:8080"
 
 
 def test_the_list_of_topics_is_the_table_in_the_code() -> None:

@@ -426,11 +426,16 @@ export interface Delegations {
   end(id: string, options?: CallOptions): Promise<Delegation>;
 }
 
+/** How it is known who answers, from the least to the most. */
+export type Assurance = 'link' | 'key' | 'channel' | 'session' | 'step_up';
+
 export interface Policy {
   name: string;
   version: number;
   applies_to: { types: string[]; sources: string[]; when: string | null };
   steps: { name: string; approvers: string[]; rule: string; deny: number; when: string | null }[];
+  /** How well it must be known who answers; null: as it comes. */
+  assurance: Assurance | null;
   [more: string]: any;
 }
 

@@ -150,21 +150,26 @@ def supersede(command: SupersedeApproval, state: State) -> list[ApprovalEvent]:
     """Withdraw what a newer ask of the same subject takes the place of."""
     match state:
         case Pending():
-            return [
-                ApprovalWithdrawn(
-                    about=state.asked.about,
-                    cause="superseded",
-                    by=command.by.email,
-                    reason=f"Superseded by revision {command.revision}.",
-                    outcome=None,
-                    superseded_by=command.successor,
-                    at=command.now,
-                )
-            ]
+            return [_superseded(command, state.asked.about)]
+        case Deciding() if state.asked.about.source is None:
+            # Held, and nothing has come of it: taken back, it would wait beside the newer one.
+            return [_superseded(command, state.asked.about)]
         case Unknown() | Deciding() | Decided() | Withdrawn() | Expired():
             return []
         case _:
             assert_never(state)
+
+
+def _superseded(command: SupersedeApproval, about: Subject) -> ApprovalWithdrawn:
+    return ApprovalWithdrawn(
+        about=about,
+        cause="superseded",
+        by=command.by.email,
+        reason=f"Superseded by revision {command.revision}.",
+        outcome=None,
+        superseded_by=command.successor,
+        at=command.now,
+    )
 
 
 def acknowledge(command: AcknowledgeApproval, state: State) -> list[ApprovalEvent]:

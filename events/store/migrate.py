@@ -13,6 +13,8 @@ from events.store.named_sql import statements
 
 LOCK = 0x504C_4143_4554
 """The advisory lock ("PLACET") that lets one migration run at a time."""
+LOCK_TIMEOUT_MS = 5000
+"""How long a step waits for a table: whoever reads it waits behind the step."""
 PACKAGES = ("events.store", "projections", "services")
 """Where migrations stand, in the order in which they are applied."""
 
@@ -48,8 +50,8 @@ def migrations(packages: Sequence[str] = PACKAGES) -> list[Migration]:
 async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> int:
     """Apply what is missing and return how many files that was; each is one transaction.
 
-    Raises `Refused` when an applied file was changed since, or the database is of a newer
-    release, and `Unavailable` when Postgres cannot be reached.
+    Raises `Refused` when an applied file was changed since, the database is of a newer release, or
+    a table is in use for too long, and `Unavailable` when Postgres cannot be reached.
     """
     try:
         connection: Connection = await asyncpg.connect(dsn, timeout=10)
@@ -65,11 +67,18 @@ async def migrate(dsn: str, *, told: Callable[[str], None] = lambda _: None) -> 
             told(f"{migration.package}: {migration.name}")
             async with connection.transaction():
                 await connection.execute("SET LOCAL search_path = placet")
+                await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
                 await connection.execute(migration.sql)
                 await connection.execute(
                     sql["done"], migration.package, migration.name, migration.digest
                 )
         return len(missing)
+    except asyncpg.LockNotAvailableError as error:
+        raise Refused(
+            f"Something, such as a backup, uses a table of Placet for more than "
+            f"{LOCK_TIMEOUT_MS // 1000} s ({error}). Nothing of this step was "
+            "changed: migrate again once it is over."
+        ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise Refused(
             f"The database user may not migrate ({error}). It needs to own the database and to "

@@ -14,8 +14,9 @@ from services.channels.email.tokens import Tokens
 from services.channels.mustache import CardTemplate
 from services.decision.answering import Answering
 from services.decision.surfaces.cards import SentCards
+from services.decision.surfaces.link_opening import Look, Opening
 from services.decision.surfaces.link_records import PostgresLinks
-from services.decision.surfaces.links import Draws, LinkPages, Look, links_router
+from services.decision.surfaces.links import Draws, LinkPages, links_router
 from services.decision.surfaces.stopping import StopPages
 from services.directory.kept_preferences import KeptPreferences
 from services.directory.stopping import StopLinks
@@ -53,16 +54,18 @@ def make_links(parts: Parts, answering: Answering, draws: Draws) -> APIRouter:
     return links_router(
         LinkPages(
             answering=answering,
-            store=parts.store,
-            links=PostgresLinks(parts.app_db),
+            opening=Opening(
+                store=parts.store,
+                links=PostgresLinks(parts.app_db),
+                types=parts.config.types,
+                directories=parts.directories,
+                sessions=parts.sessions,
+                look=_look(parts),
+                public_url=parts.settings.public_url,
+                clock=now,
+            ),
             cards=SentCards(parts.app_db),
-            types=parts.config.types,
-            directories=parts.directories,
-            sessions=parts.sessions,
             draws=draws,
-            look=_look(parts),
-            public_url=parts.settings.public_url,
-            clock=now,
         )
     )
 

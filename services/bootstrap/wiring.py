@@ -16,6 +16,7 @@ from projections.finding import Finding
 from projections.queries import Changes, Mirror, Queries
 from services.bootstrap.administration import show_administration, take_administration
 from services.bootstrap.channels import make_channels, make_surfaces
+from services.bootstrap.granting import connects, make_connecting, show_grants, take_grants
 from services.bootstrap.links import make_links, make_stops
 from services.bootstrap.parts import Parts, now
 from services.bootstrap.sign_in import make_sign_in
@@ -85,6 +86,7 @@ DECIDING = 200
 
 def wire_decision(parts: Parts) -> None:
     """Everything that changes an approval."""
+    connecting = make_connecting(parts)
     write_backs = WriteBacks(
         parts.store,
         parts.effects,
@@ -92,12 +94,19 @@ def wire_decision(parts: Parts) -> None:
         now,
         directories=parts.directories,
         policies=parts.config.policies,
+        tokens=connecting.tokens,
     )
     types = parts.config.types
     prevented = Prevented(parts.worker_db)
     parts.supervisor.start("prevented", prevented.run)
     answering = Answering(
-        parts.store, write_backs, now, types, parts.directories, refused=prevented.note
+        parts.store,
+        write_backs,
+        now,
+        types,
+        parts.directories,
+        refused=prevented.note,
+        accounts=connecting.tokens,
     )
     asking = Asking(parts.store, now, types, parts.directories, parts.config.policies)
     intake = Intake(
@@ -133,9 +142,12 @@ def wire_decision(parts: Parts) -> None:
     native = Native(asking=asking, answering=answering, queries=queries, types=types, clock=now)
     parts.routers.extend(dialect_routers(native, parts.app_db, authenticated(parts.keys)))
     opened = PostgresOpened(parts.app_db)
-    pages = make_pages(queries, parts.directories, parts.sessions, now, parts.pauses, opened)
+    pages = make_pages(
+        queries, parts.directories, parts.sessions, now, parts.pauses, opened, connects(parts)
+    )
     take_administration(parts, pages)
     parts.routers.extend(make_sign_in(parts, queries, pages))
+    parts.routers.append(take_grants(parts, pages, connecting))
     parts.routers.append(make_links(parts, answering, pages))
     parts.routers.append(make_stops(parts, pages))
     parts.routers.append(
@@ -194,7 +206,9 @@ def wire_queue(parts: Parts) -> None:
         )
     )
     opened = PostgresOpened(parts.app_db)
-    pages = make_pages(queries, parts.directories, parts.sessions, now, parts.pauses, opened)
+    pages = make_pages(
+        queries, parts.directories, parts.sessions, now, parts.pauses, opened, connects(parts)
+    )
     show_administration(parts, pages)
     mailbox = Mailbox(parts.app_db)
     finding = Finding(parts.app_db)
@@ -203,6 +217,7 @@ def wire_queue(parts: Parts) -> None:
     )
     passkeys = Passkeys(parts.app_db, parts.settings.public_url)
     parts.routers.append(passkeys_router(pages, passkeys))
+    parts.routers.append(show_grants(parts, pages).router())
     preferences = PreferencePages(pages, parts.directories, config.notify, config.channel_names)
     parts.routers.append(preferences.router())
 

@@ -13,13 +13,20 @@ class ChannelUnavailable(Unavailable):
 
     `retry_after` is what it asked for, in seconds. `not_sent` tells that nothing has happened for
     sure: there was no connection, or it said to come back later. Otherwise it may have.
+    `one_method` tells that only what was asked for has to wait, and not the rest of the channel.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, not_sent: bool = False
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        not_sent: bool = False,
+        one_method: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.one_method = one_method
         self.not_sent = not_sent or retry_after is not None
 
 

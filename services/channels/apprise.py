@@ -14,7 +14,7 @@ from services.channels.belonging import refuse_others
 from services.channels.card import Card
 from services.channels.digest import Digest, digest_subject
 from services.channels.plain import line
-from services.channels.text import subject
+from services.channels.text import subject, where
 
 ADDRESS = "{address}"
 """Stands in the URL where the person's address of the directory goes."""
@@ -148,7 +148,7 @@ def _notify(url: str, title: str, body: str) -> bool | None:
 
 
 def _body(card: Card) -> str:
-    return "\n".join([*(harmless(one) for one in _lines(card)), "", f"In Placet: {card.link}"])
+    return "\n".join([*(harmless(one) for one in _lines(card)), "", f"{where(card)}: {card.link}"])
 
 
 def _lines(card: Card) -> Iterator[str]:

@@ -67,4 +67,6 @@ def _error(who: str, answer: Answer) -> ChannelUnavailable | ChannelRefused | No
     told = f"{who} answered with status {answer.status}."
     if answer.status in _NEVER:
         return ChannelRefused(told)
-    return ChannelUnavailable(told, retry_after=answer.retry_after_s)
+    # Whoever is asked too often has not taken it, also where nothing says for how long to wait.
+    too_often = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+    return ChannelUnavailable(told, retry_after=answer.retry_after_s, not_sent=too_often)

@@ -43,7 +43,7 @@ def waiting(
         )
     if view.course is not None:
         parts += _of_the_reader(view.course, email)
-    parts.append(f"Waiting for {_whom(view, email)}. Approve or reject it in Placet.")
+    parts.append(f"Waiting for {_whom(view, email)}.")
     return " ".join(parts)
 
 

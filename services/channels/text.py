@@ -21,6 +21,11 @@ def subject(card: Card) -> str:
     return f"{_WANTED[card.asks] if card.asks else _PREFIX[card.shown]}: {card.title}"
 
 
+def where(card: Card) -> str:
+    """Return what stands before the link: where there is nothing else to press, what it is for."""
+    return "Approve or reject in Placet" if card.asks == "decision" else "In Placet"
+
+
 def reminder(card: Card) -> tuple[str, str]:
     """Return subject and text of a short message that a card still waits for its reader."""
     lines = [card.title, "", "This still waits for you.", "", f"In Placet: {card.link}"]
@@ -73,7 +78,7 @@ def _lines(card: Card) -> Iterator[str]:
         for table in card.details.tables:
             yield from _table(table)
     yield ""
-    yield f"In Placet: {card.link}"
+    yield f"{where(card)}: {card.link}"
     if card.record:
         yield f"Record: {card.record}{f' - {card.record_link}' if card.record_link else ''}"
 

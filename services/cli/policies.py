@@ -292,3 +292,5 @@ def _steps(policy: dict[str, Any]) -> Iterator[str]:
     for number, step in enumerate(policy["steps"], start=1):
         when = f" when {step['when']}" if step.get("when") else ""
         yield f"{number}. {step['name']}: {step['rule']} of {', '.join(step['approvers'])}{when}"
+    if policy.get("assurance"):
+        yield f"assurance: {policy['assurance']}"

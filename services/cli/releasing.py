@@ -16,7 +16,7 @@ def release(
     *,
     workspace: Annotated[str, typer.Option(help="In which workspace.")] = DEFAULT_WORKSPACE,
 ) -> None:
-    """Sign somebody out everywhere, and let their passkeys and their account at the provider go.
+    """Sign somebody out everywhere, and let go of their passkeys and of accounts they connected.
 
     For a lost passkey, or an account whose address changed: they sign in anew, as the provider
     knows them then.
@@ -25,15 +25,16 @@ def release(
         address = email(person)
     except NotAnAddress as error:
         fail(str(error), MISUSED)
-    accounts, passkeys = run(_release(read_settings_or_fail(), workspace, address))
+    accounts, passkeys, grants = run(_release(read_settings_or_fail(), workspace, address))
     out.print(
         f"{address} is signed out. Let go: {accounts} account(s) at the identity provider, "
-        f"{passkeys} passkey(s)."
+        f"{passkeys} passkey(s), {grants} connected account(s)."
     )
 
 
-async def _release(settings: Settings, workspace: str, address: str) -> tuple[int, int]:
+async def _release(settings: Settings, workspace: str, address: str) -> tuple[int, int, int]:
     from events.store.database import Database
+    from services.grants.grants import Grants
     from services.identity.accounts import Accounts
     from services.identity.passkeys import Passkeys
     from services.web.kept_sessions import PostgresSessions
@@ -43,6 +44,7 @@ async def _release(settings: Settings, workspace: str, address: str) -> tuple[in
         accounts = await Accounts(database, workspace).release(address)
         passkeys = await Passkeys(database, settings.public_url).remove_all_of(workspace, address)
         await PostgresSessions(database).end_all_of(workspace, address)
-        return accounts, passkeys
+        grants = await Grants(database).remove_all_of(workspace, address)
+        return accounts, passkeys, grants
     finally:
         await database.close()

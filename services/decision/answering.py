@@ -25,13 +25,14 @@ from events.commands import (
     WithdrawApproval,
 )
 from events.decider import Refused
-from events.handling import Handled, Order, handle
-from events.state import Deciding
+from events.handling import Handled, Order, handle, handle_made
+from events.state import Deciding, State
 from events.store import EventStore
 from projections.approval_view import ApprovalView
 from projections.evolving import view_of
 from services.approval_types import ApprovalTypes
 from services.decision.identifiers import new_command_id
+from services.decision.own_accounts import OwnAccounts, refuse_unconnected
 from services.decision.request_body import check_payload, digest_of
 from services.directory import Directories, Directory, FixedDirectories
 from services.web.problems import Problem
@@ -98,6 +99,7 @@ class Answering:
         types: ApprovalTypes | None = None,
         directories: Directories | None = None,
         refused: Callable[[str, Refused], None] = lambda *_: None,
+        accounts: OwnAccounts | None = None,
     ) -> None:
         self._store = store
         self._write_backs = write_backs
@@ -105,6 +107,7 @@ class Answering:
         self._types = types or ApprovalTypes()
         self._directories = directories or FixedDirectories()
         self._refused = refused
+        self._accounts = accounts
         self._carrying: set[asyncio.Task[None]] = set()
 
     async def decide(
@@ -122,8 +125,9 @@ class Answering:
         For a mirrored record the source is told at once and waited for, `wait_s` at most; it goes
         on being told after that. Raises `Refused` also when the source shows within that time that
         the answer is not true any more, and `Problem` for an edited payload that does not fit its
-        type (422), an answer through an assistant that the type does not allow (403), or one of
-        somebody who is not active any more (403).
+        type (422), an answer through an assistant that the type does not allow (403), one of
+        somebody who is not active any more (403), or one that the source takes only from their own
+        account there, which is not connected (403, `grant_needed`).
         """
         try:
             return await self._decide(workspace, approval_id, answer, wait_s)
@@ -151,6 +155,8 @@ class Answering:
             held_until=await self._held_until(workspace, approval_id, answer, now),
             now=now,
         )
+        if self._accounts is not None:
+            await refuse_unconnected(self._accounts, self._store, workspace, approval_id, command)
         handled = await self._handle(workspace, approval_id, command, answer.command_id)
         if not isinstance(handled.state, Deciding):
             return view_of(workspace, approval_id, handled.facts)
@@ -167,8 +173,14 @@ class Answering:
 
     async def undo(self, workspace: str, approval_id: str, *, by: Person) -> ApprovalView:
         """Take back an answer that is held, and return the approval, which is pending again."""
-        command = UndoDecision(by=by, now=self._clock())
-        handled = await self._handle(workspace, approval_id, command)
+        command_id = new_command_id()
+
+        async def order(_state: State, _facts: Sequence[ApprovalEvent]) -> Order:
+            # With the time of this very attempt: the hold may end while others are faster.
+            command = UndoDecision(by=by, now=self._clock())
+            return Order(approval_id=approval_id, command=command, command_id=command_id)
+
+        handled = await handle_made(self._store, workspace, approval_id, order)
         return view_of(workspace, approval_id, handled.facts)
 
     async def _held_until(
@@ -268,11 +280,7 @@ class Answering:
         self,
         workspace: str,
         approval_id: str,
-        command: SubmitDecision
-        | UndoDecision
-        | WithdrawApproval
-        | CommentOnApproval
-        | AcknowledgeApproval,
+        command: SubmitDecision | WithdrawApproval | CommentOnApproval | AcknowledgeApproval,
         command_id: str | None = None,
     ) -> Handled:
         return await handle(
@@ -282,6 +290,7 @@ class Answering:
                 approval_id=approval_id,
                 command=command,
                 command_id=command_id or new_command_id(),
+                once=command_id is not None,
             ),
         )
 

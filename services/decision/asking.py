@@ -11,7 +11,7 @@ import msgspec
 from events.approval import ApprovalEvent, Subject
 from events.commands import RequestApproval, SupersedeApproval
 from events.handling import Order, request, request_in_place_of
-from events.state import Pending, fold
+from events.state import Deciding, Pending, fold
 from events.store import (
     Claim,
     Claimed,
@@ -139,7 +139,8 @@ class Asking:
             round_, older_id = 1, None
             if latest is not None:
                 facts = await self._facts(workspace, latest.approval_id)
-                pending = isinstance(fold(facts), Pending)
+                # Also while an answer is held: it may be taken back.
+                pending = isinstance(fold(facts), Pending | Deciding)
                 if _is_the_same(command.about, latest, pending=pending, revised=revised):
                     view = view_of(workspace, latest.approval_id, facts)
                     return Asked(view, created=False)

@@ -139,8 +139,12 @@ class Changing:
         text: str,
         question_id: str | None = None,
     ) -> ApprovalView:
-        """Answer the question of an id, or the one that is open; the time that was left runs on."""
+        """Answer the question of an id, or the one that is open; the time that was left runs on.
+
+        Raises `Problem` (403) when `by` is not active any more.
+        """
         now = self._clock()
+        refuse_inactive(self._directories.of(workspace), by.email)
 
         def answer(state: State, _: Sequence[ApprovalEvent]) -> Command:
             open_, expires_at = "", now

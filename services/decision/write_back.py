@@ -7,6 +7,7 @@ before it happens, the source gets an idempotency key, and the core takes the en
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from events.approval import WriteBackFailure
@@ -18,6 +19,8 @@ from events.commands import (
     SettleInWriteBack,
 )
 from events.decider import content_changed
+from events.decider.asking import POLICY
+from events.decider.lapsing import NOBODY
 from events.digest import NotCanonical
 from events.handling import Order, handle
 from events.observation import Observation
@@ -26,6 +29,7 @@ from events.store import EventStore, Unavailable
 from services.decision.intake import ask_of, settled_of
 from services.directory import Directories, FixedDirectories
 from services.effects import Attempt, Effect, Effects
+from services.grants.tokens import Tokens
 from services.policies import EXPIRES_AFTER, Policies
 from services.sources import (
     AlreadySettled,
@@ -35,6 +39,7 @@ from services.sources import (
     SourceRefused,
     SourceUnavailable,
 )
+from services.sources.credentials import Secret
 
 WRITE_BACK = "write_back"
 DECISION_NOTE = "decision_note"
@@ -56,6 +61,9 @@ Open = Callable[[], Awaitable[list[tuple[str, str]]]]
 """Returns (workspace, approval id) of answers that the read model holds as being written back."""
 Sources = Mapping[tuple[str, str], Source]
 
+_NO_PERSON = frozenset({POLICY.email, NOBODY.email})
+"""Who answers without an account anywhere: the service account writes that."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -72,6 +80,7 @@ class WriteBacks:
         window: timedelta = WINDOW,
         directories: Directories | None = None,
         policies: Policies | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._store = store
         self._effects = effects
@@ -80,6 +89,7 @@ class WriteBacks:
         self._window = window
         self._directories = directories or FixedDirectories()
         self._policies = policies or Policies()
+        self._tokens = tokens
 
     async def carry_out(self, workspace: str, approval_id: str) -> None:
         """Try once to bring a submitted answer to its end; never raises for a source's fault."""
@@ -213,9 +223,10 @@ class WriteBacks:
                 precondition=reading.precondition,
                 idempotency_key=effect.idempotency_key,
             )
-            await self._effects.sending(effect)
             try:
-                await source.decide(answer)
+                token = await self._token(source, answer.by_email)
+                await self._effects.sending(effect)
+                await self._write(source, replace(answer, token=token))
             except RecordChanged:
                 continue
             except AlreadySettled as error:
@@ -226,6 +237,18 @@ class WriteBacks:
                 return self._failed(state, "refused", str(error))
             return self._confirmed(state)
         raise SourceUnavailable("The record changes faster than it can be answered.")
+
+    async def _token(self, source: Source, email: str) -> Secret | None:
+        """Return the token by which a person's answer is written; None for the service account."""
+        if self._tokens is None or email in _NO_PERSON:
+            return None
+        return await self._tokens.of(source.workspace, source.name, email)
+
+    async def _write(self, source: Source, answer: Answer) -> None:
+        if self._tokens is None:
+            await source.decide(answer)
+        else:
+            await self._tokens.write(source, answer)
 
     def _found_settled(self, state: Deciding, seen: Observation, *, sent: bool) -> Command:
         """Tell our own write, whose answer was lost, from somebody else's."""

@@ -33,7 +33,8 @@ def days_of(value: object) -> tuple[int, ...]:
         first, dash, last = str(one).strip().lower().partition("-")
         ends = [first.strip(), last.strip()] if dash else [first.strip()]
         if any(day not in DAYS for day in ends):
-            raise ValueError(f"{one!r} is none: write mon-fri, or a list of {', '.join(DAYS)}")
+            known = ", ".join(DAYS)
+            raise ValueError(f"{one!r} is no day of the week: write mon-fri, or a list of {known}")
         begin, end = DAYS.index(ends[0]), DAYS.index(ends[-1])
         if end < begin:
             raise ValueError(f"{one!r} runs backwards: begin with the earlier day of the week")

@@ -116,7 +116,7 @@ class _Reader:
     def _time_zone(self, path: Path, given: object) -> str | None:
         if given is None or (isinstance(given, str) and is_time_zone(given)):
             return given
-        self._wrong(path, f"time_zone: {given!r} is none: write one such as Europe/Berlin")
+        self._wrong(path, f"time_zone: {given!r} is no time zone: write one such as Europe/Berlin")
         return None
 
     def _channels(self, path: Path, given: object) -> Mapping[str, str]:

@@ -190,7 +190,7 @@ def _flag(given: object) -> bool:
 
 def _time_zone(given: object) -> str:
     if not isinstance(given, str) or not is_time_zone(given):
-        raise ValueError(f"{given!r} is none: write one such as Europe/Berlin")
+        raise ValueError(f"{given!r} is no time zone: write one such as Europe/Berlin")
     return given
 
 

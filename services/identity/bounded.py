@@ -1,6 +1,8 @@
 """Bounds what comes back over HTTP, whoever reads it."""
 
+import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 
 import httpx2
 
@@ -28,6 +30,17 @@ class Bounded(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close what is beneath."""
         await self._transport.aclose()
+
+
+def over_tls() -> httpx2.AsyncBaseTransport:
+    """Return a transport that checks certificates."""
+    return httpx2.AsyncHTTPTransport(verify=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return whose certificates are trusted: read once, which takes a while."""
+    return httpx2.create_ssl_context()
 
 
 class _Stream(httpx2.AsyncByteStream):

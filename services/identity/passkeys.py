@@ -24,8 +24,11 @@ MOST_CHALLENGES = 5
 ADD = "add"
 DECIDE = "decide"
 REMOVE = "remove"
+MAKE = "make"
+"""What a new passkey itself answers: apart from `ADD`, which one that is there has to confirm."""
 NOT_CONFIRMED = "This was not confirmed: the passkey's answer is not one to what was asked here."
 TOO_LATE = "This was asked too long ago, or is confirmed already. Begin again."
+_PORTS = {"https": 443, "http": 80}
 
 
 class NotConfirmed(Exception):
@@ -67,7 +70,9 @@ class Passkeys:
         parts = urlsplit(public_url)
         self._database = database
         self._host = parts.hostname or ""
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        # As browsers write it: they leave the scheme's own port out.
+        port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
+        self._origin = f"{parts.scheme}://{self._host}{port}"
         self._sql = statements("services.identity", "passkeys.sql")
 
     @property
@@ -90,7 +95,7 @@ class Passkeys:
         import webauthn  # noqa: PLC0415 # costs memory where nobody has one
         from webauthn.helpers import structs  # noqa: PLC0415 # see above
 
-        challenge = await self._ask(me, session, Wanted(ADD))
+        challenge = await self._ask(me, session, Wanted(MAKE))
         options = webauthn.generate_registration_options(
             rp_id=self._host,
             rp_name="Placet",
@@ -114,7 +119,7 @@ class Passkeys:
 
         sent = _read(credential)
         challenge = _challenge_in(sent)
-        await self._take(me, session, challenge, (ADD,))
+        await self._take(me, session, challenge, (MAKE,))
         try:
             made = webauthn.verify_registration_response(
                 credential=sent,

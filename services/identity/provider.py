@@ -1,18 +1,16 @@
 """Asks an identity provider who somebody is: OpenID Connect, authorization code with PKCE."""
 
 import secrets
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 
-from services.identity.bounded import Bounded, TooMuch
+from services.identity.bounded import Bounded, TooMuch, over_tls
 from services.settings import OidcSettings
 from services.web.emails import NotAnAddress, email
 
@@ -84,7 +82,7 @@ class Provider:
         self._settings = settings
         self._redirect_uri = redirect_uri
         self._clock = clock
-        self._transport = transport or _over_tls
+        self._transport = transport or over_tls
         self._discovered: _Discovered | None = None
 
     @property
@@ -289,16 +287,6 @@ class _reached:  # noqa: N801 # reads as the phrase that it is
             raise ProviderAway(
                 f"The identity provider cannot be reached ({type(error).__name__})."
             ) from None
-
-
-def _over_tls() -> httpx2.AsyncBaseTransport:
-    return httpx2.AsyncHTTPTransport(verify=_trusted())
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Return whose certificates are trusted: read once, which takes a while."""
-    return httpx2.create_ssl_context()
 
 
 def _usable(keys: Mapping[str, Any]) -> list[Any]:

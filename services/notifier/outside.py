@@ -17,6 +17,7 @@ when it leaves, so that nobody else takes up a call that is still under way."""
 FAILURES = 3
 """After how many failures in a row the others are spared the wait for another."""
 REST_S = 5.0
+_EVERYTHING = ""
 LONGEST_REST_S = 600.0
 
 logger = logging.getLogger(__name__)
@@ -46,16 +47,18 @@ class Outside:
         self._clock = clock
         self._places = asyncio.Semaphore(PARALLEL)
         self._failures = 0
-        self._rests_until: datetime | None = None
+        self._rests_until: dict[str, datetime] = {}
 
     async def call(
         self,
         work: Callable[[], Awaitable[T]],
         *,
+        method: str = _EVERYTHING,
         first: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
         """Do it and return what it yields; right before, do what is of our own to do `first`.
 
+        `method` is what rests by itself where the system wants no more of that alone.
         Raises `Away` for whatever may be better next time, and lets `ChannelRefused` and
         `SourceRefused` through.
         """
@@ -65,16 +68,18 @@ class Outside:
         except TimeoutError as error:
             raise Away(f"{self._name} is busy") from error
         try:
-            return await self._in_place(work, first)
+            return await self._in_place(work, method, first)
         finally:
             self._places.release()
 
     async def _in_place(
-        self, work: Callable[[], Awaitable[T]], first: Callable[[], Awaitable[None]] | None
+        self,
+        work: Callable[[], Awaitable[T]],
+        method: str,
+        first: Callable[[], Awaitable[None]] | None,
     ) -> T:
-        now = self._clock()
-        if self._rests_until is not None and now < self._rests_until:
-            left = (self._rests_until - now).total_seconds()
+        left = max(map(self._rest_left, (_EVERYTHING, method)))
+        if left > 0:
             raise Away(f"{self._name} rests for {left:.0f} s", left)
         if first is not None:
             await first()
@@ -84,9 +89,15 @@ class Outside:
         except TimeoutError as error:
             raise self._away(f"{self._name} did not answer within {TIMEOUT_S} s") from error
         except Unavailable as error:
+            wait = getattr(error, "retry_after", None)
+            if method and wait is not None and getattr(error, "one_method", False):
+                # It did answer: the rest of it is there.
+                self._failures = 0
+                self._rest(method, wait)
+                raise Away(str(error), wait) from error
             raise self._away(
                 str(error),
-                getattr(error, "retry_after", None),
+                wait,
                 perhaps_done=not getattr(error, "not_sent", False),
             ) from error
         except (ChannelRefused, SourceRefused):
@@ -104,6 +115,13 @@ class Outside:
     ) -> Away:
         self._failures += 1
         if retry_after is not None or self._failures >= FAILURES:
-            rest = min(max(retry_after or 0.0, 0.0) or REST_S, LONGEST_REST_S)
-            self._rests_until = self._clock() + timedelta(seconds=rest)
+            self._rest(_EVERYTHING, retry_after)
         return Away(message, retry_after, perhaps_done=perhaps_done)
+
+    def _rest(self, method: str, seconds: float | None) -> None:
+        rest = min(max(seconds or 0.0, 0.0) or REST_S, LONGEST_REST_S)
+        self._rests_until[method] = self._clock() + timedelta(seconds=rest)
+
+    def _rest_left(self, method: str) -> float:
+        until = self._rests_until.get(method)
+        return (until - self._clock()).total_seconds() if until is not None else 0.0

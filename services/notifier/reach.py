@@ -22,6 +22,8 @@ from services.notifier.outside import Outside
 
 First = Callable[[], Awaitable[None]]
 """What is done of our own right before something leaves."""
+_SEND, _UPDATE, _FIND = "send", "update", "find"
+"""What rests by itself: what is posted, what is edited, what is looked for."""
 
 
 class Reach:
@@ -82,6 +84,7 @@ class Reach:
                 workspace=effect.workspace,
                 idempotency_key=effect.idempotency_key,
             ),
+            method=_SEND,
             first=first,
         )
 
@@ -97,6 +100,7 @@ class Reach:
                 workspace=effect.workspace,
                 idempotency_key=effect.idempotency_key,
             ),
+            method=_SEND,
             first=first,
         )
 
@@ -107,7 +111,8 @@ class Reach:
             return None
         recipient = self._recipient(name, effect.workspace, to)
         return await outside.call(
-            lambda: channel.find(effect.idempotency_key, to=recipient, workspace=effect.workspace)
+            lambda: channel.find(effect.idempotency_key, to=recipient, workspace=effect.workspace),
+            method=_FIND,
         )
 
     def digests(self, name: str) -> bool:
@@ -128,6 +133,7 @@ class Reach:
                 workspace=effect.workspace,
                 idempotency_key=effect.idempotency_key,
             ),
+            method=_SEND,
             first=first,
         )
 
@@ -151,6 +157,7 @@ class Reach:
                 workspace=effect.workspace,
                 idempotency_key=effect.idempotency_key,
             ),
+            method=_SEND,
             first=first,
         )
 
@@ -162,7 +169,8 @@ class Reach:
             return None
         to = self._recipient(name, effect.workspace, approver)
         return await outside.call(
-            lambda: channel.find(effect.idempotency_key, to=to, workspace=effect.workspace)
+            lambda: channel.find(effect.idempotency_key, to=to, workspace=effect.workspace),
+            method=_FIND,
         )
 
     async def update(
@@ -172,5 +180,6 @@ class Reach:
         channel, outside = self._channels[name]
         recipient = self._recipient(name, workspace, to)
         await outside.call(
-            lambda: channel.update(reference, card, to=recipient, workspace=workspace)
+            lambda: channel.update(reference, card, to=recipient, workspace=workspace),
+            method=_UPDATE,
         )

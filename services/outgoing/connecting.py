@@ -14,7 +14,8 @@ from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType, Connection
 
-from services.outgoing.guard import Address, Allowed, NotAllowedUrl, Resolve, Target, addresses_of
+from services.outgoing.addresses import Address
+from services.outgoing.guard import Allowed, NotAllowedUrl, Resolve, Target, addresses_of
 
 LOOKUP_THREADS = 32
 ADDRESSES_TRIED = 3

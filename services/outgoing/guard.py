@@ -3,15 +3,18 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
+
+from services.outgoing.addresses import (
+    LOOPBACKS,
+    Address,
+    Network,
+    is_inside,
+    is_public,
+    meant,
+    written,
+)
 
 SETTING = "PLACET_WEBHOOK_ALLOW"
 OPEN_PORTS = frozenset({443, 8443})
@@ -20,8 +23,6 @@ HOST_CHARS = 253
 HIGHEST_PORT = 65_535
 MAX_ENTRIES = 256
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Looks a name up and returns every address of it, as text; raises OSError."""
 
@@ -29,52 +30,6 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # Resolvers read 2130706433, 0x7f.1 or 0177.0.0.1 as addresses; so a last label of digits is one.
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 _ENTRY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^:\[\]/]+)(:(?P<port>[0-9]{1,5}))?")
-
-# The registries of special-purpose addresses, written out: what `ipaddress` calls global has
-# changed between releases of Python.
-_SPECIAL = tuple(
-    ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "168.63.129.16/32",  # answers virtual machines of one cloud, from a public block
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-        "2001::/23",  # Teredo and ORCHID among them
-        "2001:db8::/32",
-        "2002::/16",
-        "3fff::/20",
-    )
-)
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
-# A host that the operator has named may be in these, and in no other special network.
-_INSIDE = tuple(
-    ip_network(text)
-    for text in (
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "::1/128",
-        "fc00::/7",
-    )
-)
-# Where clouds hand credentials to machines, inside the networks above.
-_METADATA = tuple(ip_network(text) for text in ("100.100.100.200/32", "fd00:ec2::/32"))
-_NAT64 = IPv6Network("64:ff9b::/96")
-_LOOPBACKS = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class NotAllowedUrl(Exception):
@@ -189,10 +144,10 @@ async def addresses_of(target: Target, allowed: Allowed, resolve: Resolve) -> li
     there is no answer.
     """
     if target.address is not None:
-        return [_written(target.address)]
+        return [written(target.address)]
     if _is_localhost(target.host):
         # Never asked of DNS: the name means this machine, whatever a name server says.
-        return [str(one) for one in _LOOPBACKS if _reachable(one, allowed, named=target.named)]
+        return [str(one) for one in LOOPBACKS if _reachable(one, allowed, named=target.named)]
     found: list[str] = []
     for text in await resolve(target.host, target.port):
         try:
@@ -205,7 +160,7 @@ async def addresses_of(target: Target, allowed: Allowed, resolve: Resolve) -> li
                 f"{target.host} leads to a private or reserved address. Use an endpoint with a "
                 f"public address, or have the operator add it to {SETTING}."
             )
-        found.append(_written(address))
+        found.append(written(address))
     if not found:
         raise OSError(f"{target.host} has no address")
     return list(dict.fromkeys(found))
@@ -251,7 +206,7 @@ def _check_manner(target: Target, allowed: Allowed) -> None:
     if target.named or (target.address is not None and _listed(target.address, allowed)):
         return
     if _is_localhost(target.host):
-        if not any(_listed(one, allowed) for one in _LOOPBACKS):
+        if not any(_listed(one, allowed) for one in LOOPBACKS):
             raise NotAllowedUrl(
                 f"{target.host} is this machine. Use a public endpoint; for development the "
                 f"operator may set {SETTING}=127.0.0.0/8."
@@ -271,37 +226,11 @@ def _check_manner(target: Target, allowed: Allowed) -> None:
 
 
 def _reachable(address: Address, allowed: Allowed, *, named: bool) -> bool:
-    meant = _meant(address)
-    if _listed(address, allowed):
-        return True
-    if named and _within(meant, _INSIDE):
-        return not _within(meant, _METADATA)
-    return (isinstance(meant, IPv4Address) or meant in _GLOBAL_UNICAST) and not _within(
-        meant, _SPECIAL
-    )
+    return _listed(address, allowed) or is_public(address) or (named and is_inside(address))
 
 
 def _listed(address: Address, allowed: Allowed) -> bool:
-    return allowed.holds(address) or allowed.holds(_meant(address))
-
-
-def _meant(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, where networks translate it."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address
-
-
-def _written(address: Address) -> str:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
-
-
-def _within(address: Address, networks: Sequence[Network]) -> bool:
-    return any(address in network for network in networks)
+    return allowed.holds(address) or allowed.holds(meant(address))
 
 
 def _is_localhost(host: str) -> bool:

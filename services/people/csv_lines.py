@@ -14,9 +14,10 @@ MOST_LINES = 100_000
 MOST_LABELS = 100
 LONGEST = 200
 COLUMNS = ("email", "name", "groups", "roles", "manager", "time_zone", "active")
-CHANNELS = ("slack", "teams")
+CHANNELS = ("slack", "discord", "teams", "webhook", "apprise")
+"""Every kind of channel, each called as its kind; `email` is the column of the person already."""
 PREFIX = "channels."
-"""Begins the name of a column with the addresses of another channel, as in `channels.pager`."""
+"""Begins the name of a column with the addresses of another channel, as in `channels.email`."""
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -96,6 +97,8 @@ def _columns(cells: list[str]) -> list[str]:
             raise NotCsv(f"The column {column[:100]!r} is not known. Known are {known}.")
         if columns.count(column) > 1:
             raise NotCsv(f"The column {column} is there twice.")
+        if column in CHANNELS and f"{PREFIX}{column}" in columns:
+            raise NotCsv(f"The columns {column} and {PREFIX}{column} are the same: leave one out.")
     return columns
 
 
@@ -139,7 +142,9 @@ def _line(number: int, columns: Sequence[str], cells: Sequence[str]) -> Line:
     manager = _address("manager", given["manager"]) if given.get("manager") else None
     zone = given.get("time_zone") or None
     if zone is not None and not is_time_zone(zone):
-        raise ValueError(f"time_zone: {zone[:100]!r} is none: write one such as Europe/Berlin")
+        raise ValueError(
+            f"time_zone: {zone[:100]!r} is no time zone: write one such as Europe/Berlin"
+        )
     return Line(
         line=number,
         email=address,

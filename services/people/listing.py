@@ -94,7 +94,8 @@ def people_router(
         "/import",
         summary="Import people from CSV",
         description="The first line names the columns: `email`, and any of `name`, `groups`, "
-        "`roles` (several are divided by `;`), `manager`, `time_zone`, `active`, `slack`, `teams`, "
+        "`roles` (several are divided by `;`), `manager`, `time_zone`, `active`, `slack`, "
+        "`discord`, `teams`, `webhook`, `apprise`, "
         "and `channels.NAME` for other channels. A column that is not there changes nothing, an "
         "empty cell says that there is none. A line that is wrong stops no other: `data` says "
         f"which, and why. At most {MOST_BYTES // 1024 // 1024} MiB and 100,000 lines. With "

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from events.approval import Assurance
 from services.approval_types import ApprovalType, ApprovalTypes
 from services.directory import Directories, Directory
 from services.policies import Policies, Policy, addresses
@@ -29,11 +30,13 @@ class Me(msgspec.Struct):
 
 
 class TypeView(msgspec.Struct):
-    """An approval type as callers see it; `expires_in` is in seconds, null for the general time.
+    """An approval type as callers see it; lengths of time are in seconds, null for the general one.
 
     `requesters` are the roles that may ask, none of them meaning anybody; `approvers` are the
     addresses that are asked when an ask names nobody, or how the file names them where that
-    depends on the ask.
+    depends on the ask. `undo` is for how long whoever answers may take it back; `assurance` how
+    well it must be known who answers, null for as it comes; `sensitive` are JSON pointers to what
+    of a payload stays in Placet.
     """
 
     name: str
@@ -46,6 +49,10 @@ class TypeView(msgspec.Struct):
     on_timeout: str
     editable: bool
     decide_over_mcp: bool
+    decide_from_link: bool
+    undo: float | None
+    assurance: Assurance | None
+    sensitive: list[str]
 
 
 class AppliesToView(msgspec.Struct):
@@ -69,7 +76,8 @@ class PolicyStepView(msgspec.Struct):
 class PolicyView(msgspec.Struct):
     """A policy as callers see it; lengths of time are in seconds that its clock counts.
 
-    The first one that applies holds. `takes_over` is the policy that takes over in the end.
+    The first one that applies holds. `takes_over` is the policy that takes over in the end;
+    `assurance` how well it must be known who answers, null for as it comes.
     """
 
     name: str
@@ -83,6 +91,7 @@ class PolicyView(msgspec.Struct):
     expires_in: int | None
     on_timeout: str | None
     takes_over: str | None
+    assurance: Assurance | None
 
 
 def directory_router(
@@ -177,6 +186,7 @@ def _policy_view(one: Policy) -> PolicyView:
         expires_in=int(one.expires_s) if one.expires_s is not None else None,
         on_timeout=one.on_timeout,
         takes_over=one.fallback_policy,
+        assurance=one.assurance,
     )
 
 
@@ -192,4 +202,8 @@ def _view(one: ApprovalType, directory: Directory) -> TypeView:
         on_timeout=one.on_timeout,
         editable=one.editable,
         decide_over_mcp=one.decide_over_mcp,
+        decide_from_link=one.decide_from_link,
+        undo=one.undo_s,
+        assurance=one.assurance,
+        sensitive=list(one.sensitive),
     )

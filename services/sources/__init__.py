@@ -7,6 +7,7 @@ from typing import Protocol
 from events.approval import Outcome
 from events.observation import Observation
 from events.store import Unavailable
+from services.sources.credentials import Secret
 
 
 class SourceUnavailable(Unavailable):
@@ -84,7 +85,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is written back: who answered what, and why."""
+    """What is written back: who answered what, and why.
+
+    With `token`, the person's own, it is written as them; without, as the service account.
+    """
 
     record_id: str
     approval_id: str
@@ -94,6 +98,7 @@ class Answer:
     reason: str | None
     precondition: str | None
     idempotency_key: str
+    token: Secret | None = None
 
 
 class Source(Protocol):

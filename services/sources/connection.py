@@ -3,12 +3,11 @@
 import base64
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import quote, quote_plus
 
 from pydantic import Field, model_validator
 
 from services.sources import fields
-from services.sources.credentials import Secret
+from services.sources.credentials import Secret, as_sent
 from services.sources.fields import fault
 from services.sources.templates import Template
 from services.yaml_files.strict import DAY_S, HeaderName, ParamName, Strict
@@ -91,8 +90,7 @@ def secrets(auth: NoAuth | BasicAuth | BearerAuth | ApiKeyAuth) -> tuple[str, ..
     """Return what must never be printed, in each form in which it is sent."""
     match auth:
         case BasicAuth(password=held) | ApiKeyAuth(key=held) | BearerAuth(token=Secret() as held):
-            value = held.reveal()
-            encoded = credentials(auth).get("Authorization", "").partition(" ")[2] or value
-            return tuple({value, quote(value), quote_plus(value), encoded})
+            encoded = credentials(auth).get("Authorization", "").partition(" ")[2]
+            return tuple({*as_sent(held), encoded or held.reveal()})
         case BearerAuth() | NoAuth():
             return ()

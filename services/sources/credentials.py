@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 HIDDEN: Final = "[hidden]"
 
@@ -36,6 +37,12 @@ def holds_secrets(name: str) -> bool:
     """Tell whether a header or query parameter of this name usually carries a secret."""
     plain = name.lower().replace("_", "-")
     return any(word in plain for word in _TELLING)
+
+
+def as_sent(secret: Secret) -> tuple[str, ...]:
+    """Return a secret in each form in which it is sent."""
+    value = secret.reveal()
+    return tuple({value, quote(value), quote_plus(value)})
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

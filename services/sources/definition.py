@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
-from services.sources import fields
+from services.sources import acting, fields
+from services.sources.acting import ActsAs
 from services.sources.connection import Http, secrets
 from services.sources.expressions import compiled
 from services.sources.fields import ANSWER, ITEM, NOTE, Expr, Text, fault
@@ -184,11 +185,18 @@ class SourceFile(Strict):
     require: tuple[Expr, ...] = Field(default=(), max_length=50, strict=False)
     get: Get
     decide: Decide | None = None
+    act_as: ActsAs = None
     note: NoteWrite | None = None
     notes: Expr | None = None
     card: Card | None = None
     sensitive: fields.Pointers = ()
     webhook: Webhook | None = None
+
+    @model_validator(mode="after")
+    def _acts_on_something(self) -> Self:
+        if self.act_as is not None and self.decide is None:
+            raise fault("is of no use without `decide`, which writes answers back", ("act_as",))
+        return self
 
     @model_validator(mode="after")
     def _states_have_a_place(self) -> Self:
@@ -218,7 +226,7 @@ class SourceDefinition:
         """Everything that must never be printed, in each form in which it is sent."""
         webhook = self.file.webhook
         pushed = (webhook.secret.reveal(),) if webhook and webhook.secret else ()
-        return (*secrets(self.file.http.auth), *pushed)
+        return (*secrets(self.file.http.auth), *acting.secrets(self.file.act_as), *pushed)
 
     def line_of(self, *path: str | int) -> int | None:
         """Return the line of a part of the file, or None when the file leaves it out."""

@@ -15,7 +15,7 @@ from services.outgoing.waiting import asked_to_wait
 from services.sources import SourceRefused, SourceUnavailable
 from services.sources.budget import Budget
 from services.sources.connection import ApiKeyAuth, credentials
-from services.sources.credentials import redact
+from services.sources.credentials import as_sent, redact
 from services.sources.definition import SourceDefinition
 from services.sources.messages import MAX_WORDS, Received, Request, own_words
 from services.sources.request_log import keep_out
@@ -68,8 +68,8 @@ class Exchange:
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": "placet",
             **{name: value.render({}) for name, value in self._http.headers.items()},
-            **credentials(definition.file.http.auth),
         }
+        self._credentials = credentials(definition.file.http.auth)
 
     async def send(self, request: Request, *, for_listing: bool = False) -> Received:
         """Return the source's answer, whatever it is, unless it has to be asked again later.
@@ -112,7 +112,7 @@ class Exchange:
                 return await self._follow(request, asked)
         except _NEVER_SENT as error:
             raise SourceRefused(
-                f"{self._name} cannot be asked {asked}: {self._said(error)}"
+                f"{self._name} cannot be asked {asked}: {self._said(error, request)}"
             ) from None
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError) as error:
             late = isinstance(error, TimeoutError | httpx2.TimeoutException)
@@ -121,7 +121,7 @@ class Exchange:
             )
             # Without the cause: its text may hold the URL, and the URL a key.
             raise SourceUnavailable(
-                f"{self._name} {problem} ({asked}): {self._said(error)}",
+                f"{self._name} {problem} ({asked}): {self._said(error, request)}",
                 may_have_written=request.writes and not isinstance(error, _NOTHING_SENT),
             ) from None
 
@@ -140,12 +140,17 @@ class Exchange:
                     body=await self._body(request, response, asked),
                     began=began,
                     asked=asked,
+                    token=request.token,
                 )
         raise SourceRefused(f"{self._name} sends {asked} from place to place without an end")
 
     @asynccontextmanager
     async def _stream(self, request: Request, url: httpx2.URL) -> AsyncIterator[httpx2.Response]:
-        fields = {**self._headers, **request.headers}
+        fields = {**self._headers, **self._credentials, **request.headers}
+        if request.token is not None:
+            shown = {name.lower() for name in (*self._credentials, "Authorization")}
+            fields = {name: value for name, value in fields.items() if name.lower() not in shown}
+            fields["Authorization"] = f"Bearer {request.token.reveal()}"
         if request.body is not None:
             fields.setdefault("Content-Type", "application/json")
         # Not by `client.build_request`: it would send the cookies of one workspace for another.
@@ -198,7 +203,7 @@ class Exchange:
                     f"{self._name} links to its next page on another server, {url.host}: "
                     "that is not followed"
                 )
-        return self._with_key(url)
+        return url if request.token is not None else self._with_key(url)
 
     def _with_key(self, url: httpx2.URL) -> httpx2.URL:
         match self._http.auth:
@@ -221,12 +226,17 @@ class Exchange:
 
     def words(self, received: Received) -> str:
         """Return what the source answered, in its own words, short and without our secrets."""
-        said = own_words(received)
+        secrets = self._hidden(received)
+        said = own_words(received, secrets)
         text = f"{self._name} answered {received.status} to {received.asked}"
-        return redact(f"{text}: {said}" if said else text, self._secrets)
+        return redact(f"{text}: {said}" if said else text, secrets)
 
-    def _said(self, error: BaseException) -> str:
-        return redact(str(error)[:MAX_WORDS] or type(error).__name__, self._secrets)
+    def _said(self, error: BaseException, request: Request) -> str:
+        said = redact(str(error), self._hidden(request))
+        return said[:MAX_WORDS] or type(error).__name__
+
+    def _hidden(self, shown: Request | Received) -> tuple[str, ...]:
+        return self._secrets if shown.token is None else (*self._secrets, *as_sent(shown.token))
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:

@@ -30,6 +30,7 @@ NOTE = (*ITEM, "note.text", "note.idempotency_key")
 CURSOR = ("cursor.from",)
 ROW = ("row.*",)
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
@@ -238,7 +239,26 @@ def _base_url(value: object, info: ValidationInfo) -> str:
     return url
 
 
+def _safe_url(value: object, info: ValidationInfo) -> str:
+    url = _text_or_env(value, info)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise fault("is not a URL") from None
+    here = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not (parts.scheme == "https" or here) or not parts.hostname or port == 0:
+        raise fault("must be an https URL such as https://login.example.com/oauth/token")
+    if parts.username or parts.password:
+        raise fault("must not hold a name or a password")
+    if parts.fragment:
+        raise fault("must not hold #")
+    return url
+
+
 EnvSecret = Annotated[Secret, PlainValidator(_secret)]
 OptionalEnvSecret = Annotated[Secret | None, PlainValidator(_secret)]
 TextOrEnv = Annotated[str, PlainValidator(_text_or_env)]
 BaseUrl = Annotated[str, PlainValidator(_base_url)]
+SafeUrl = Annotated[str, PlainValidator(_safe_url)]
+"""Where secrets are sent: over https, or over plain http to this machine."""

@@ -1,18 +1,22 @@
 """What is sent to a source and what comes back, before anybody knows what it means."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from events.approval import Json
+from services.sources.credentials import Secret, redact
 
 MAX_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as the source file asks for it; `link` stands for path and query if it is set."""
+    """A request as the source file asks for it; `link` stands for path and query if it is set.
+
+    `token` is somebody's own, which is shown in place of all that the service account would show.
+    """
 
     method: str
     path: str
@@ -20,6 +24,7 @@ class Request:
     headers: Mapping[str, str]
     body: Json = None
     link: str | None = None
+    token: Secret | None = None
 
     @property
     def writes(self) -> bool:
@@ -29,13 +34,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """An answer of the source; header names are in lower case, `began` is before it was asked."""
+    """An answer of the source; header names are in lower case, `began` is before it was asked.
+
+    `token` is the person's own that the source was shown.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     began: datetime
     asked: str
+    token: Secret | None = None
 
     @property
     def accepted(self) -> bool:
@@ -51,13 +60,13 @@ class Received:
             raise ValueError(f"answered {self.asked} with {kind[:60]} that is not JSON") from error
 
 
-def own_words(received: Received) -> str:
-    """Return the sentence in a problem document or the like; HTML has none."""
+def own_words(received: Received, secrets: Iterable[str] = ()) -> str:
+    """Return the sentence in a problem document or the like without secrets; HTML has none."""
     try:
         body = received.json()
     except ValueError:
         kind = received.headers.get("content-type", "")
-        body = received.body[:MAX_WORDS].decode("utf-8", "replace") if "plain" in kind else None
+        body = received.body.decode("utf-8", "replace") if "plain" in kind else None
     for name in ("detail", "message", "error_description", "error", "title", "errors"):
         if isinstance(body, dict) and body.get(name):
             body = body[name]
@@ -65,4 +74,7 @@ def own_words(received: Received) -> str:
         body = body[0]
     if isinstance(body, dict):
         body = next((body[name] for name in ("message", "detail") if body.get(name)), None)
-    return " ".join(str(body).split())[:MAX_WORDS] if isinstance(body, str | int) else ""
+    if not isinstance(body, str | int):
+        return ""
+    # Cut last: of a secret that is cut off, what is left would not be known for one.
+    return " ".join(redact(str(body), secrets).split())[:MAX_WORDS]

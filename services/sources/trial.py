@@ -205,6 +205,8 @@ class _Trial:
                 "could not be made conditional",
                 ("get", "etag"),
             )
+        if self._file.act_as is not None:
+            self.find("note", "act_as: answers are written by each approver's own account")
 
     def _preview(self, first: Observation, reading: Reading) -> None:
         if self._file.decide is None or first.content is None:

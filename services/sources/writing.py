@@ -1,6 +1,7 @@
 """Writes answers and work notes back to a source, and reads what the source makes of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from events.observation import Observation
 from services.sources import AlreadySettled, Answer, RecordChanged, SourceRefused
@@ -30,7 +31,8 @@ class Writer:
         if decide is None:
             raise SourceRefused(f"{self._name} takes no answers from here: answer there")
         write = decide.approve if answer.outcome == "approved" else decide.deny
-        received = await self._exchange.send(prepared(write, answer_context(answer)))
+        request = replace(prepared(write, answer_context(answer)), token=answer.token)
+        received = await self._exchange.send(request)
         if received.accepted:
             return
         if _is(decide.already_settled, received):

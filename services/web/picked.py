@@ -9,10 +9,11 @@ MOST_PICKED = 200
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """One that was selected, and the revision of it that was shown then."""
+    """One that was selected, the revision of it, and the digest of what was shown of it then."""
 
     approval_id: str
     revision: str
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

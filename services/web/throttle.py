@@ -53,6 +53,9 @@ def address_of(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    if address.version == 4:  # noqa: PLR2004 # the other is 6
+    if isinstance(address, ipaddress.IPv4Address):
         return str(address)
+    if address.ipv4_mapped is not None:
+        # So a socket for both kinds names IPv4: as one network it would be all of it.
+        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))

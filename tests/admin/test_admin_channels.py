@@ -40,8 +40,11 @@ async def test_each_channel_shows_what_it_took_and_what_not(house: House) -> Non
         "3",
         "7",
     )
-    assert (measure(inbox, "Given up in two days"), measure(inbox, "Waiting")) == ("0", "0")
-    assert measure(outbox, "Given up in two days") == "2"
+    assert (measure(inbox, "Not sent after all, in two days"), measure(inbox, "Waiting")) == (
+        "0",
+        "0",
+    )
+    assert measure(outbox, "Not sent after all, in two days") == "2"
     assert measure(outbox, "Waiting") == "1 (1 tried before)"
     assert measure(outbox, "Next try").endswith("UTC")
     assert outbox.one("pre").text == "429", "the latest"

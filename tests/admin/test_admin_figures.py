@@ -143,6 +143,27 @@ async def test_a_minute_of_many_readers_is_one_reading(house: House) -> None:
     assert all(one is first for one in others)
 
 
+async def test_what_was_just_read_is_told_while_others_are_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Figures(house.placet.parts.app_db, lambda: datetime.now(UTC))
+    known = await read.of(house.workspace, 7)
+    reading, done = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: str, __: int) -> object:
+        reading.set()
+        await done.wait()
+        return known
+
+    monkeypatch.setattr(read, "_read", slow)
+    other = asyncio.create_task(read.of(new_workspace(), 365))
+    await reading.wait()
+    async with asyncio.timeout(2):
+        assert await read.of(house.workspace, 7) is known
+    done.set()
+    await other
+
+
 async def test_figures_are_for_keys_with_the_scope_admin(house: House) -> None:
     for scopes, status in ((("approvals:read",), 403), (("admin",), 200)):
         caller = await house.placet.caller(house.workspace, ANN, scopes)  # type: ignore[arg-type]
@@ -158,7 +179,9 @@ async def test_the_page_shows_the_same_as_a_table_and_escapes_everything(house: 
     await decide(house, approval_id)
     await house.placet.shown()
     page = await house.page("/admin/figures?days=7")
-    for plot in page.all("svg", class_="plot"):
+    plots = page.all("svg", class_="plot")
+    assert len(plots) >= 2
+    for plot in plots:
         title = plot.one("title")
         assert title.attributes["id"] in plot.attributes["aria-labelledby"]
         assert plot.one("desc").text

@@ -79,6 +79,15 @@ async def test_who_is_no_longer_there_answers_nothing(
     assert await kinds(agent, approval["id"]) == ["approval.requested"]
 
 
+async def test_a_requester_who_is_no_longer_there_answers_no_question(
+    people: Put, agent: httpx2.AsyncClient, ann: httpx2.AsyncClient
+) -> None:
+    approval = await ask(agent)
+    await send(ann, approval["id"], "questions", text="?")
+    people(known(Member(email=REQUESTER, active=False)))
+    refused(await send(agent, approval["id"], "answers", text="!"), 403, "not_active")
+
+
 async def test_nobody_answers_in_the_name_of_who_is_no_longer_there(
     people: Put, agent: httpx2.AsyncClient, ben: httpx2.AsyncClient
 ) -> None:

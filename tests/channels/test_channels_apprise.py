@@ -28,6 +28,7 @@ from tests.channels.views import AMARA, card_of, view
 # One of Apprise's services imports a module that Python is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
 TO = Recipient(email=AMARA, name="Amara", address="amara/../x?y=1#z")
+IN_PLACET = "Approve or reject in Placet"
 LINK = "https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL"
 
 
@@ -50,7 +51,8 @@ def test_any_card_is_a_short_text_that_mentions_nobody_and_links_to_placet_only(
 ) -> None:
     body = apprise_module._body(card)
     assert len(body) < 2500
-    assert body.endswith(f"In Placet: {card.link}")
+    where = IN_PLACET if card.asks == "decision" else "In Placet"
+    assert body.endswith(f"\n\n{where}: {card.link}")
     written = body.removesuffix(card.link) + harmless(card.title)
     assert not re.search(r"@[\w#]|<[@!#/a-zA-Z:]|\]\(|://", written)
 
@@ -71,7 +73,9 @@ async def test_a_card_a_reminder_and_a_digest_are_told_and_an_update_is_not() ->
             "Reminder: Expense report EXP-1",
             "9 wait for you",
         ]
-        assert told[0]["message"].endswith(f"Answer by: 2026-12-20 17:00 UTC\n\nIn Placet: {LINK}")
+        assert told[0]["message"].endswith(
+            f"Answer by: 2026-12-20 17:00 UTC\n\n{IN_PLACET}: {LINK}"
+        )
         with pytest.raises(ChannelRefused, match="another workspace"):
             await channel.send(card_of(), to=TO, workspace="other", idempotency_key="four")
 

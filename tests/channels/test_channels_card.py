@@ -22,7 +22,7 @@ def template(title: str, body: str) -> SourceCard:
 def test_an_open_card_says_who_asks_for_what_until_when_and_where_to_answer() -> None:
     card = card_of()
     assert card.title == "Expense report EXP-1"
-    assert card.status == "Waiting for you. Approve or reject it in Placet."
+    assert card.status == "Waiting for you."
     assert card.requester == "Jane Doe (jane.doe@example.com)"
     assert (card.reason, card.urgency) == ("Client visit", "high")
     assert (card.deadline, card.time_left) == ("2026-12-20 17:00 UTC", "29 days")
@@ -102,7 +102,7 @@ def test_an_answer_that_was_not_taken_is_told_with_its_reason() -> None:
     assert card_of(failure=failure, before=view(revision="0")).status == (
         "Approved by bo@example.com, but expenses did not take the answer: Budget is closed. "
         "The content changed: revision 1. An answer to what you saw before does not count. "
-        "Waiting for you. Approve or reject it in Placet."
+        "Waiting for you."
     )
 
 
@@ -212,7 +212,7 @@ def test_a_card_tells_how_far_it_has_come_and_whom_it_waits_for() -> None:
     assert card.progress == "1 of 2"
     assert card.answers == ("Amara (amara@example.com) approved",)
     assert card.warnings == ("The condition failed.",)
-    assert card.status == "Waiting for you. Approve or reject it in Placet."
+    assert card.status == "Waiting for you."
     mine = card_of(course_view())
     assert (mine.asks, mine.deadline, mine.time_left) == (None, None, None)
     assert mine.status == "You approved this. It waits for bo@example.com."
@@ -220,17 +220,11 @@ def test_a_card_tells_how_far_it_has_come_and_whom_it_waits_for() -> None:
 
 def test_one_answer_settles_only_the_last_step_of_one() -> None:
     one = course_view(needed=1, votes=())
-    assert card_of(one).status == (
-        "Waiting for you or bo@example.com: one answer settles it. Approve or reject it in Placet."
-    )
+    assert card_of(one).status == "Waiting for you or bo@example.com: one answer settles it."
     first = course_view(needed=1, votes=(), steps=2)
-    assert card_of(first).status == (
-        "Waiting for you or bo@example.com. Approve or reject it in Placet."
-    )
+    assert card_of(first).status == "Waiting for you or bo@example.com."
     both = course_view(needed=2, votes=())
-    assert card_of(both).status == (
-        "Waiting for you and bo@example.com. Approve or reject it in Placet."
-    )
+    assert card_of(both).status == "Waiting for you and bo@example.com."
 
 
 def test_the_time_that_is_left_is_no_reason_to_draw_a_card_again() -> None:

@@ -126,6 +126,7 @@ def test_a_card_tells_of_changes_as_long_as_it_is_open() -> None:
 def test_no_label_of_a_payload_passes_for_a_line_of_ours() -> None:
     before = view(revision="0", payload={"In Placet": "https://evil.example"})
     lines = text(card_of(view(payload={}), before=before)).splitlines()
-    assert [one for one in lines if one.startswith("In Placet")] == [
-        "In Placet: https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL"
+    ours = ("In Placet", "Approve or reject in Placet")
+    assert [one for one in lines if one.startswith(ours)] == [
+        "Approve or reject in Placet: https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL"
     ]

@@ -217,6 +217,8 @@ async def test_what_may_be_better_later_is_tried_later_as_long_as_discord_says(
     with pytest.raises(ChannelUnavailable) as raised:
         await send(channel)
     assert raised.value.retry_after == wait
+    assert raised.value.not_sent is (answer.status_code == 429 or wait is not None)
+    assert raised.value.one_method is ("global" in answer.text or "40003" in answer.text)
     assert TOKEN not in str(raised.value)
 
 

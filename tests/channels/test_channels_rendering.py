@@ -75,7 +75,7 @@ def test_the_text_says_it_all_in_lines() -> None:
     assert text(card_of()) == (
         "Expense report EXP-1\n"
         "\n"
-        "Waiting for you. Approve or reject it in Placet.\n"
+        "Waiting for you.\n"
         "\n"
         "Amount: 750.50 USD\n"
         "Asked by: Jane Doe (jane.doe@example.com)\n"
@@ -94,9 +94,15 @@ def test_the_text_says_it_all_in_lines() -> None:
         "  - Item: Flight to NYC; Category: Travel; Amount: 450.50 USD\n"
         "  - Item: Taxi; Category: Travel; Amount: 50.00 USD\n"
         "\n"
-        "In Placet: https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL\n"
+        "Approve or reject in Placet: "
+        "https://placet.example.com/approvals/2Zq4h3bN9tVgmPuVd5sJ8oKcXyL\n"
         "Record: expenses EXP-1 - https://acme.example/r/1\n"
     )
+
+
+def test_only_a_card_that_asks_for_an_answer_says_that_its_link_is_for_one() -> None:
+    assert "\nApprove or reject in Placet: https" in text(card_of())
+    assert "\nIn Placet: https" in text(card_of(view(status="expired")))
 
 
 def test_no_line_of_a_payload_passes_for_one_of_ours() -> None:
@@ -114,7 +120,8 @@ def test_no_line_of_a_payload_passes_for_one_of_ours() -> None:
         assert [line for line in lines if line.startswith("Asked by")] == [
             "Asked by: Jane Doe (jane.doe@example.com)"
         ]
-        assert len([line for line in lines if line.startswith("In Placet")]) == 1
+        ours = ("In Placet", "Approve or reject in Placet")
+        assert len([line for line in lines if line.startswith(ours)]) == 1
 
 
 def test_a_subject_is_one_line_and_says_what_is_to_be_done() -> None:

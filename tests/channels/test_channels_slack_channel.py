@@ -142,6 +142,7 @@ async def test_slack_says_how_long_to_wait_for_each_method(here: SlackWorld) -> 
     with pytest.raises(ChannelUnavailable) as told:
         await send(here, "two")
     assert told.value.retry_after == 30
+    assert told.value.one_method, "an edit is another method"
     with pytest.raises(ChannelUnavailable) as still:
         await send(here, "three")
     assert 29 < (still.value.retry_after or 0) <= 30
@@ -155,6 +156,7 @@ async def test_a_wait_that_cannot_be_read_is_half_a_minute(here: SlackWorld, hea
     with pytest.raises(ChannelUnavailable) as told:
         await send(here)
     assert told.value.retry_after == 30
+    assert told.value.one_method, "an edit is another method"
 
 
 @pytest.mark.parametrize(

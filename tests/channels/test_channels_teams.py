@@ -128,6 +128,18 @@ async def test_what_teams_answers_is_told_without_the_url_which_is_a_secret(
             assert raised.value.retry_after == 17
 
 
+async def test_who_is_asked_too_often_has_not_taken_it_also_if_it_says_not_for_how_long() -> None:
+    async with teams() as (channel, receiver):
+        found = {}
+        for status in (429, 503):
+            receiver.status = status
+            with pytest.raises(ChannelUnavailable) as raised:
+                await channel.send(card_of(), to=TO, workspace="acme", idempotency_key="one")
+            assert raised.value.retry_after is None
+            found[status] = raised.value.not_sent
+        assert found == {429: True, 503: False}
+
+
 async def test_only_who_has_a_url_is_reached_where_the_channel_has_none() -> None:
     async with teams(url=None) as (channel, receiver):
         assert not channel.reaches(TO)

@@ -328,6 +328,7 @@ async def test_policies_are_a_table_for_people_and_json_for_scripts() -> None:
                 "approve_when": None,
                 "reject_when": "payload.amount > 1000000",
                 "steps": [{**finance, "name": "manager", "rule": "any"}, finance],
+                "assurance": "step_up",
             },
             {
                 "name": "rest",
@@ -346,6 +347,7 @@ async def test_policies_are_a_table_for_people_and_json_for_scripts() -> None:
     assert "reject when payload.amount > 1000000" in first
     assert "1. manager: any of group:finance" in said.out
     assert "2. finance: 2 of group:finance" in said.out
+    assert "assurance: step_up" in said.out
     [rest] = [line for line in said.out.splitlines() if "rest" in line]
     assert "everything" in rest
     assert said.out.splitlines()[-1] == "2 policies."

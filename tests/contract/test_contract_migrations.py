@@ -55,6 +55,27 @@ async def test_a_new_database_lacks_all_and_then_nothing(empty: str) -> None:
     assert await pending(empty) == []
 
 
+async def test_a_table_that_is_in_use_for_too_long_is_not_waited_for(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads it would wait behind the step, which waits for a backup, say."""
+    every = migrations()
+    added = Migration("services", "9999_more.sql", "ALTER TABLE placet.events ADD more text")
+    await migrate(empty)
+    monkeypatch.setattr(module, "migrations", lambda: [*every, added])
+    monkeypatch.setattr(module, "LOCK_TIMEOUT_MS", 100)
+    backup = await asyncpg.connect(empty)
+    try:
+        async with backup.transaction():
+            await backup.execute("LOCK TABLE placet.events IN ACCESS SHARE MODE")
+            with pytest.raises(Refused, match="Nothing of this step was changed"):
+                await migrate(empty)
+            assert await pending(empty) == ["9999_more.sql"]
+        assert await migrate(empty) == 1
+    finally:
+        await backup.close()
+
+
 async def test_migrating_again_applies_nothing(dsn: str) -> None:
     told: list[str] = []
     assert await migrate(dsn, told=told.append) == 0

@@ -208,6 +208,7 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
         "changed": f"{FAILED} {REVISE}",
         "found settled": END,
         "withdraw": "already_resolved",
+        "supersede": END,
         "undo": BACK,
     },
     "deciding": {

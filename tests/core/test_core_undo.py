@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from events.approval import AppliedPolicy, Assurance, DecisionSubmitted
+from events.approval import AppliedPolicy, ApprovalWithdrawn, Assurance, DecisionSubmitted
 from events.commands import ConfirmWriteBack
 from events.course import any_one_of
 from events.decider import Refused, decide
@@ -21,6 +21,7 @@ from tests.core.examples import (
     minutes,
     requested,
     submitted,
+    supersede,
     undo,
     undone,
     withdrawn,
@@ -94,6 +95,16 @@ def test_what_was_settled_in_the_source_meanwhile_is_not_taken_back() -> None:
     with pytest.raises(Refused) as refused:
         decide(undo(), fold(facts))
     assert refused.value.code == "too_late_to_undo"
+
+
+def test_a_newer_ask_takes_the_place_of_what_is_held_but_not_of_what_a_source_may_have() -> None:
+    facts = (OWN, submitted(HELD))
+    (gone,) = decide(supersede(), fold(facts))
+    assert isinstance(gone, ApprovalWithdrawn)
+    assert (gone.cause, gone.superseded_by) == ("superseded", "A-2")
+    confirm = ConfirmWriteBack(decision_version=2, now=minutes(2))
+    assert decide(confirm, fold((*facts, gone))) == []
+    assert decide(supersede(), fold((MIRRORED, submitted(answer())))) == []
 
 
 def test_an_answer_that_does_not_settle_it_is_not_held() -> None:

@@ -71,6 +71,24 @@ async def test_what_a_passkey_signs_is_what_was_asked(passkeys: Passkeys, key: S
     assert await passkeys.of(Session(WORKSPACE, MARIA.email)) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("https://Placet.Example.com:443/approvals", "https://placet.example.com"),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("https://placet.example.com:8443", "https://placet.example.com:8443"),
+    ],
+)
+async def test_the_address_of_placet_is_compared_as_browsers_write_it(
+    app_db: Database, written: str, origin: str
+) -> None:
+    passkeys = Passkeys(app_db, written)
+    key = SecurityKey(origin, host=httpx2.URL(origin).host)
+    await add(passkeys, key)
+    options = await passkeys.ask_to_confirm(ME, HERE, WANTED)
+    assert await passkeys.confirmed(ME, HERE, key.signs(options)) == WANTED
+
+
 async def test_a_confirmation_counts_once(passkeys: Passkeys, key: SecurityKey) -> None:
     await add(passkeys, key)
     sent = key.signs(await passkeys.ask_to_confirm(ME, HERE, WANTED))
@@ -176,6 +194,17 @@ async def test_what_was_asked_for_an_answer_adds_no_passkey(
     options = await passkeys.ask_to_confirm(ME, HERE, WANTED)
     with pytest.raises(NotConfirmed):
         await passkeys.add(ME, HERE, SecurityKey(ORIGIN).makes(options), "Another")
+    assert len(await passkeys.of(ME)) == 1
+
+
+async def test_what_was_asked_to_be_allowed_another_passkey_adds_none_by_itself(
+    passkeys: Passkeys, key: SecurityKey
+) -> None:
+    """Else whoever has only stolen a session would skip the passkey that is to confirm it."""
+    await add(passkeys, key)
+    options = await passkeys.ask_to_confirm(ME, HERE, Wanted(ADD))
+    with pytest.raises(NotConfirmed):
+        await passkeys.add(ME, HERE, SecurityKey(ORIGIN).makes(options), "A thief's")
     assert len(await passkeys.of(ME)) == 1
 
 

@@ -54,6 +54,8 @@ def test_what_is_remembered_is_bounded_and_the_busy_stay() -> None:
     [
         ("192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
         ("testclient", "testclient"),
         (None, ""),
     ],

@@ -32,6 +32,7 @@ from services.channels.email.smtp import Server
 from services.channels.email.tokens import Tokens
 from services.decision.answering import Answering
 from services.decision.surfaces.cards import SentCards
+from services.decision.surfaces.link_opening import Opening
 from services.decision.surfaces.link_records import PostgresLinks
 from services.decision.surfaces.links import LinkPages, links_router
 from services.directory import Directory, FixedDirectories, Member
@@ -128,16 +129,18 @@ class Ground:
                 links_router(
                     LinkPages(
                         answering=self.answering,
-                        store=self.store,
-                        links=self.links,
+                        opening=Opening(
+                            store=self.store,
+                            links=self.links,
+                            types=self.types,
+                            directories=people,
+                            sessions=self.sessions,
+                            look=lambda _: (None, ("/secret",)),
+                            public_url=PUBLIC_URL,
+                            clock=self.clock,
+                        ),
                         cards=SentCards(app_db),
-                        types=self.types,
-                        directories=people,
-                        sessions=self.sessions,
                         draws=self.pages,
-                        look=lambda _: (None, ("/secret",)),
-                        public_url=PUBLIC_URL,
-                        clock=self.clock,
                     )
                 ),
             ]

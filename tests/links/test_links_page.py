@@ -16,6 +16,7 @@ from events.approval import (
     Seat,
     Step,
 )
+from events.commands import ReassignApproval
 from services.bootstrap.serving import serving
 from services.channels.email.tokens import digest_of, new_token
 from services.decision.surfaces.link_standing import Kind
@@ -26,6 +27,8 @@ from tests.links.link_kit import JOHN, LOOKS, MARIA, ORIGIN, PRESSES, WORKSPACE,
 APPROVE = {"decision": "approve"}
 DENY = {"decision": "deny", "reason": "Too many."}
 UNDO = {"undo": "yes"}
+CONTENT = "Product Update"
+"""Stands in what is asked for."""
 
 
 async def press(
@@ -419,3 +422,49 @@ async def test_another_workspace_sees_no_visits_and_no_tokens(ground: Ground) ->
             for table in ("link_tokens", "link_visits"):
                 found = await connection.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 # one of these names
                 assert bool(found) is seen, (workspace, table)
+
+
+@pytest.mark.parametrize("own", [APPROVE, None])
+async def test_a_link_that_is_too_old_tells_how_it_ended_and_shows_nothing_of_it(
+    own: dict[str, str] | None, ground: Ground
+) -> None:
+    mailed = await ground.mailed(approvers=(JOHN, MARIA))
+    theirs = await ground.mail_again_to(mailed.approval_id, MARIA)
+    async with ground.browser() as client:
+        await press(ground, client, mailed.approve if own else theirs.approve, APPROVE)
+        before = await client.get(mailed.approve)
+        ground.moved += timedelta(hours=1)
+        after = await client.get(mailed.approve)
+    async with ground.browser(JOHN) as client:
+        signed_in = await client.get(mailed.approve)
+    assert [CONTENT in page.text for page in (before, after, signed_in)] == [True, False, True]
+    assert (after.status_code, "pproved" in after.text) == (200, True)
+
+
+async def test_somebody_it_was_taken_from_reads_nothing_of_what_became_of_it(
+    ground: Ground,
+) -> None:
+    mailed = await ground.mailed(approvers=(JOHN,))
+    await ground.send(
+        mailed.approval_id,
+        ReassignApproval(
+            person=JOHN.email,
+            to=MARIA,
+            cause="reassigned",
+            by=JOHN,
+            as_admin=False,
+            reason=None,
+            time_zone=None,
+            via=None,
+            now=ground.clock(),
+        ),
+    )
+    theirs = await ground.mail_again_to(mailed.approval_id, MARIA)
+    async with ground.browser() as client:
+        waits = await client.get(mailed.approve)
+        assert (await press(ground, client, theirs.approve, APPROVE)).status_code == 200
+        over = await client.get(mailed.approve)
+        mine = await client.get(theirs.approve)
+    assert "Not yours to answer just now" in waits.text
+    assert "Nothing left to answer" in over.text
+    assert [CONTENT in page.text for page in (waits, over, mine)] == [False, False, True]

@@ -49,13 +49,14 @@ from services.channels.card import Card, Shown
 from services.channels.mustache import CardTemplate
 from services.directory import Directories
 from services.directory.preferences import Defaults
-from services.effects import LEASE_S, Attempt, Effect
+from services.effects import Effect
 from services.notifier.backlog import Stretch, Waits
 from services.notifier.cards import Key, SentCard
 from services.notifier.drawing import Look
 from services.notifier.notify import Notifier
 from services.policies import Policies
 from services.sources import Answer, Page, Reading, SourceUnavailable
+from tests.services.service_kit import MemoryEffects
 
 WORKSPACE = "acme"
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -85,66 +86,6 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-@dataclass
-class HeldEffect:
-    state: str
-    attempts: int
-    sent: bool
-    first_at: datetime
-    due_at: datetime
-    last_error: str | None = None
-
-
-class MemoryEffects:
-    """As `Effects`, without a table."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.held: dict[Effect, HeldEffect] = {}
-        self.calls = 0
-
-    async def take(self, effect: Effect, *, lease_s: float = LEASE_S) -> Attempt | None:
-        self.calls += 1
-        until = self._clock() + timedelta(seconds=lease_s)
-        held = self.held.get(effect)
-        if held is None:
-            held = HeldEffect("started", 1, False, self._clock(), until)
-            self.held[effect] = held
-        elif held.state == "started" and held.due_at <= self._clock():
-            held.attempts += 1
-            held.due_at = until
-        else:
-            return None
-        return Attempt(number=held.attempts, sent=held.sent, first_at=held.first_at)
-
-    async def leaving(self, effect: Effect, attempt: Attempt) -> bool:
-        held = self.held[effect]
-        if held.state != "started" or held.attempts != attempt.number:
-            return False
-        held.sent = True
-        held.due_at = max(held.due_at, self._clock() + timedelta(seconds=LEASE_S))
-        return True
-
-    async def done(self, effect: Effect) -> None:
-        if effect in self.held:
-            self.held[effect].state = "done"
-
-    async def failed(self, effect: Effect, error: str) -> None:
-        if effect in self.held:
-            self.held[effect].state = "failed"
-            self.held[effect].last_error = error
-
-    async def later(self, effect: Effect, delay_s: float, error: str, *, sent: bool = True) -> None:
-        held = self.held.get(effect)
-        if held is not None and held.state == "started":
-            held.sent = held.sent and sent
-            held.due_at = self._clock() + timedelta(seconds=delay_s)
-            held.last_error = error
-
-    def states(self) -> dict[str, str]:
-        return {effect.effect: held.state for effect, held in self.held.items()}
 
 
 class MemoryCards:

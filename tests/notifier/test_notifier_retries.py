@@ -291,6 +291,61 @@ async def test_after_three_failures_the_others_are_spared_for_a_moment() -> None
     assert calls == outside.FAILURES + 1
 
 
+async def test_where_a_system_wants_no_more_of_one_method_the_others_are_called() -> None:
+    clock = Clock()
+    system, edits = Outside("chat", clock), 0
+
+    async def edit() -> None:
+        nonlocal edits
+        edits += 1
+        raise ChannelUnavailable("slow down", retry_after=30, one_method=True)
+
+    async def send() -> str:
+        return "sent"
+
+    for _ in range(outside.FAILURES + 1):
+        with pytest.raises(Away) as told:
+            await system.call(edit, method="update")
+        assert not told.value.perhaps_done
+        assert await system.call(send, method="send") == "sent"
+    assert edits == 1
+    clock.forward(30)
+    with pytest.raises(Away):
+        await system.call(edit, method="update")
+    assert edits == 2
+
+
+async def test_where_a_system_wants_nothing_at_all_every_method_rests() -> None:
+    system, calls = Outside("chat", Clock()), 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        raise ChannelUnavailable("slow down", retry_after=30)
+
+    for method in ("update", "send", "find"):
+        with pytest.raises(Away):
+            await system.call(call, method=method)
+    assert calls == 1
+
+
+async def test_a_chat_that_wants_no_more_edits_still_gets_new_cards() -> None:
+    chat = FakeChannel("chat")
+    world = World([chat])
+    first = await world.ask()
+    await world.deliver()
+    chat.trouble = lambda what, _: (
+        ChannelUnavailable("slow down", retry_after=90, one_method=True)
+        if what == "update"
+        else None
+    )
+    await world.withdraw(first)
+    await world.deliver()
+    await world.ask()
+    await world.deliver()
+    assert len(chat.sends) == 2
+
+
 def test_waits_grow_and_are_bounded() -> None:
     assert [delay(n, None) for n in (1, 2, 100)] == [DELAYS_S[0], DELAYS_S[1], DELAYS_S[-1]]
     assert delay(1, 45.0) == 45.0

@@ -3,73 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from events.approval import Link
 from services.approval_types import ApprovalTypes
 from services.channels.outbox import Message
+from tests.pages.axe import Held
 from tests.pages.fakes import EXPENSE, JANE, JOHN, MARIA, WORKSPACE, Placet
 from tests.pages.policies import approved, asked_back, policy, two_of
 from tests.pages.site import Site
 
 pytestmark = pytest.mark.browser
 
-AXE = Axe()
-ALL = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
-SEEN = {
-    "runOnly": {
-        "type": "rule",
-        "values": [
-            "color-contrast",
-            "target-size",
-            "link-in-text-block",
-            "scrollable-region-focusable",
-        ],
-    },
-    "resultTypes": ["violations"],
-}
-"""What depends on how wide and how bright it is."""
-
 
 @pytest.fixture
 def placet() -> Placet:
     return Placet(types=ApprovalTypes(workspace=WORKSPACE, undo_s=60))
-
-
-class Held:
-    """Looks at a page, and remembers what is wrong with it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.wrong: list[str] = []
-
-    async def open(self, *paths: str) -> None:
-        for path in paths:
-            await self.page.goto(path)
-            await self.look(path)
-
-    async def look(self, at: str) -> None:
-        """Look in full on a bright desktop, and at what differs on a dark phone."""
-        await self.page.evaluate(AXE.axe_script)
-        await self._look(f"{at} on a desktop", ALL)
-        await self.page.set_viewport_size({"width": 390, "height": 844})
-        await self.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        await self._look(f"{at} on a dark phone", SEEN)
-        await self.page.set_viewport_size({"width": 1100, "height": 900})
-        await self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-
-    async def _look(self, at: str, rules: dict[str, Any]) -> None:
-        found = await self.page.evaluate("rules => axe.run(document, rules)", rules)
-        for violation in found["violations"]:
-            for node in violation["nodes"]:
-                self.wrong.append(f"{at}: {violation['id']}: {node['html'][:200]}")
 
 
 @asynccontextmanager
@@ -109,7 +60,12 @@ async def test_the_lists_and_what_can_be_done_there(site: Site) -> None:
         await page.get_by_label("Why not?").fill("No.")
         await page.get_by_role("button", name="Deny what is ticked").click()
         await held.look("results")
-        await held.open("/shortcuts", "/delegations", "/mailbox", "/mailbox/m1")
+        await held.open("/shortcuts", "/delegations", "/preferences", "/mailbox", "/mailbox/m1")
+        await page.goto("/preferences")
+        await page.get_by_label("From").first.fill("22:00")
+        await page.get_by_label("Your time zone").fill("Mars/Phobos")
+        await page.get_by_role("button", name="Keep it").click()
+        await held.look("preferences with faults")
         await held.open(f"/approvals/{'0' * 27}")
     site.complaints.clear()  # the browser notes the 404
 
@@ -127,6 +83,13 @@ async def test_an_approval_at_each_turn(site: Site) -> None:
         await expect(page.get_by_role("button", name="Undo")).to_be_visible()
         await held.look("held")
         await page.context.clear_cookies()
+        await held.open("/", "/requests")
+        sessions = site.placet.sessions
+        sessions.oidc = True
+        await held.open("/")
+        sessions.dev_login = False
+        await held.open("/")
+        sessions.oidc = False
         await held.open("/")
     site.complaints.clear()
 

@@ -43,9 +43,10 @@ async def test_a_person_denies_with_a_reason(site: Site, javascript: bool) -> No
     async with site.opened(javascript=javascript) as page:
         await page.goto("/inbox")
         await page.get_by_role("link", name="Deny…: Chairs").click()
-        await expect(page).to_have_url(re.compile("#deny$"))
+        await expect(page).to_have_url(re.compile("#deny-reason$"))
+        await expect(page.get_by_label("Why not?")).to_be_focused()
         await page.get_by_role("button", name="Deny").click()
-        await expect(page).to_have_url(re.compile("#deny$"))  # the browser asks for a reason
+        await expect(page).to_have_url(re.compile("#deny-reason$"))  # the browser asks for a reason
         await page.get_by_label("Why not?").fill("Too dear.\nIn spring.")
         await page.get_by_role("button", name="Deny").click()
         await expect(page.get_by_text("Rejected by you in the inbox.", exact=True)).to_be_visible()

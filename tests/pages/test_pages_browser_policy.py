@@ -139,7 +139,7 @@ async def test_somebody_hands_over_and_takes_it_back(site: Site, javascript: boo
     await site.placet.world.ask("Row")
     async with site.opened(JOHN, javascript=javascript) as page:
         await page.goto("/inbox")
-        await page.get_by_role("link", name="Away").click()
+        await page.get_by_role("link", name="Settings").click()
         await page.get_by_label("Who answers for you?").fill(BOB.email)
         await page.get_by_label("Last day").fill("2099-12-31")
         await page.get_by_role("button", name="Let them answer").click()

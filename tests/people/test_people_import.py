@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from services.channel_files import KINDS
 from services.people.csv_lines import NotCsv, read_lines
 from tests.people.people_kit import ANN, BEN, CARA, House, imported, person
 from tests.people.test_people_scim_users import created
@@ -36,6 +37,14 @@ async def test_every_column_reaches_the_directory(manager: httpx2.AsyncClient) -
     }
     ben = await person(manager, BEN)
     assert (ben["name"], ben["groups"], ben["manager"], ben["channels"]) == ("Ben", [], None, {})
+
+
+def test_every_kind_of_channel_has_a_column() -> None:
+    kinds = sorted(KINDS)
+    columns = [f"channels.{kind}" if kind == "email" else kind for kind in kinds]
+    (line,), problems = read_lines(f"email,{','.join(columns)}\n{ANN},{','.join(kinds)}\n".encode())
+    assert (problems, line.email) == ([], ANN)
+    assert line.channels == {kind: kind for kind in kinds}
 
 
 async def test_the_same_file_again_changes_nothing(manager: httpx2.AsyncClient) -> None:
@@ -129,6 +138,7 @@ async def test_managers_in_a_circle_are_refused_with_what_is_there_already(
         (b"email,mangaer\n", "'mangaer' is not known"),
         (b"email,channels.\n", "'channels.' is not known"),
         (b"email,email\n", "there twice"),
+        (b"email,discord,channels.discord\n", "are the same"),
         (b"email\n\xff\xfe\n", "not UTF-8"),
         (b'email,"na\n', "not CSV"),
         (b"email\n" + b"a@x.com\n" * 100_001, "over 100000 lines"),

@@ -126,7 +126,7 @@ def test_a_day_of_a_clock_is_a_working_day_and_an_hour_is_an_hour(tmp_path: Path
         ("on_timeout: reject", "on_timeout: {policy: expenses}", "21: on_timeout: these take over"),
         ("expires_in: 10d\non_timeout: reject", "on_timeout: approve", "20: on_timeout: needs"),
         ("mon-fri", "fri-mon", "22: clock.days: 'fri-mon' runs backwards"),
-        ("mon-fri", "weekdays", "22: clock.days: 'weekdays' is none"),
+        ("mon-fri", "weekdays", "22: clock.days: 'weekdays' is no day of the week"),
         ("09:00-17:00", "17:00-09:00", "22: clock.hours: must end after it begins"),
         ("09:00-17:00", "9 to 5", "22: clock.hours: must be such as 09:00-17:00"),
         ("09:00-17:00", "09:00-24:01", "22: clock.hours: must end after it begins, and at 24:00"),

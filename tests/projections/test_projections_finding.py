@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+import asyncpg
 import pytest
 
 from events.approval import Person
+from events.store.named_sql import statements
 from projections import finding
 from projections.cursors import BadCursor
 from projections.finding import Finding, Found, Narrowed, Whose
@@ -24,6 +26,8 @@ from tests.core.examples import (
     decided,
     requested,
     submitted,
+    undo,
+    undone,
     withdrawn,
 )
 from tests.projections.conftest import World
@@ -122,6 +126,69 @@ async def test_a_record_is_found_by_its_id(world: World, workspace: str) -> None
     assert await waiting(world, workspace, ANN.email, wanted) == ["a1"]
 
 
+async def test_a_record_is_found_by_an_id_with_quotation_marks(
+    world: World, workspace: str
+) -> None:
+    assert MIRRORED.about.source is not None
+    source = replace(MIRRORED.about.source, record_id='BOX "7\\8"')
+    about = replace(MIRRORED.about, source=source, title="Plain")
+    await world.show(workspace, "a1", replace(MIRRORED, about=about))
+    for text in ('"7', "7\\8", 'box "7\\8"'):
+        assert await waiting(world, workspace, ANN.email, Narrowed(text=text)) == ["a1"]
+    assert await waiting(world, workspace, ANN.email, Narrowed(text='"box')) == []
+
+
+async def test_who_asks_is_not_taken_from_a_payload_that_names_a_requester(
+    world: World, workspace: str
+) -> None:
+    payload = {"id": "7", "requester": {"email": "mallory@example.com", "name": "Mallory"}}
+    asked = requested(ask(payload=payload))
+    named = Person(email="eve@example.com", name="Eve Example")
+    about = replace(asked.about, title="Plain", requester=named)
+    await world.show(workspace, "a1", replace(asked, about=about))
+    assert await waiting(world, workspace, ANN.email, Narrowed(text="eve exam")) == ["a1"]
+    assert await waiting(world, workspace, ANN.email, Narrowed(text="mallory")) == []
+
+
+@pytest.mark.parametrize("narrowed", [Narrowed(answered_by=BOB.email), Narrowed(shared_by="x")])
+async def test_no_filter_reads_the_approvals_of_everybody(
+    world: World, workspace: str, narrowed: Narrowed
+) -> None:
+    await fill(world, workspace, 20_000)
+    arguments: list[object] = [workspace, ANN.email, "~", finding.MOST_LOOKED_AT, 20]
+    sql = statements("projections", "finding.sql")
+    conditions = finding._conditions(sql, narrowed, arguments)
+    query = sql["found"].format(conditions=conditions, table="approval_approvers", who="approver")
+    async with world.app_db.workspace(workspace) as connection:
+        rows = await connection.fetch(f"EXPLAIN {query}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    for table in ("approval_list", "approval_history", "approval_approvers"):
+        assert f"Seq Scan on {table}" not in plan, plan
+
+
+async def fill(world: World, workspace: str, count: int) -> None:
+    """Put many approvals of one approver into the tables, as if they had been decided."""
+    connection = await asyncpg.connect(world.dsn, server_settings={"search_path": "placet"})
+    try:
+        await connection.execute(
+            "INSERT INTO approval_history (workspace, approval_id, version, type, at, summary)"
+            " SELECT $1, 'h' || number, version, 'approval.decided', now(), ''"
+            " FROM generate_series(1, $2::integer) AS number, generate_series(1, 3) AS version",
+            workspace,
+            count,
+        )
+        await connection.execute(
+            "INSERT INTO approval_approvers (workspace, approval_id, approver)"
+            " SELECT $1, 'h' || number, $3 FROM generate_series(1, $2::integer) AS number",
+            workspace,
+            count,
+            ANN.email,
+        )
+        await connection.execute("ANALYZE approval_history, approval_approvers")
+    finally:
+        await connection.close()
+
+
 async def test_what_waits_comes_in_order_on_every_page_of_a_search(
     world: World, workspace: str
 ) -> None:
@@ -189,6 +256,18 @@ async def test_what_was_asked_is_found_by_who_asked_and_who_was_asked(
     await world.show(workspace, "a5", titled("Alone"))
     shared = Narrowed(shared_by=ANN.email, statuses=("pending",))
     assert await found(world, workspace, "approver", ANN.email, shared) == ["a1"]
+
+
+async def test_an_answer_that_was_taken_back_is_none_of_theirs(
+    world: World, workspace: str
+) -> None:
+    mine, theirs = answer(), answer(by=BOB)
+    back = (OWN, submitted(mine), undone(undo()))
+    await world.show(workspace, "a1", *back, submitted(theirs), decided(theirs, OWN))
+    await world.show(workspace, "a2", *back, submitted(mine), decided(mine, OWN))
+    for who, ids_of_theirs in ((ANN, ["a2"]), (BOB, ["a1"])):
+        by = Narrowed(answered_by=who.email, statuses=("approved",))
+        assert await found(world, workspace, "approver", ANN.email, by) == ids_of_theirs
 
 
 async def test_another_workspace_is_never_looked_into(world: World, workspace: str) -> None:

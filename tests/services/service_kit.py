@@ -47,13 +47,15 @@ class Clock:
 
 
 @dataclass
-class _Row:
+class HeldEffect:
+    """A row of the table `effects`."""
+
     due_at: datetime
     first_at: datetime
     state: str = "started"
     attempts: int = 1
     sent: bool = False
-    error: str | None = None
+    last_error: str | None = None
 
 
 class MemoryEffects:
@@ -61,44 +63,60 @@ class MemoryEffects:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self.rows: dict[Effect, _Row] = {}
+        self.held: dict[Effect, HeldEffect] = {}
+        self.calls = 0
+        """How often somebody asked for an effect."""
 
     async def take(self, effect: Effect, *, lease_s: float = LEASE_S) -> Attempt | None:
+        self.calls += 1
         now = self._clock()
         due_at = now + timedelta(seconds=lease_s)
-        row = self.rows.get(effect)
-        if row is None:
-            row = self.rows[effect] = _Row(due_at=due_at, first_at=now)
-        elif row.state == "started" and row.due_at <= now:
-            row.due_at = due_at
-            row.attempts += 1
+        held = self.held.get(effect)
+        if held is None:
+            held = self.held[effect] = HeldEffect(due_at=due_at, first_at=now)
+        elif held.state == "started" and held.due_at <= now:
+            held.due_at = due_at
+            held.attempts += 1
         else:
             return None
-        return Attempt(number=row.attempts, sent=row.sent, first_at=row.first_at)
+        return Attempt(number=held.attempts, sent=held.sent, first_at=held.first_at)
 
     async def sending(self, effect: Effect) -> None:
-        if effect in self.rows:
-            self.rows[effect].sent = True
+        if effect in self.held:
+            self.held[effect].sent = True
+
+    async def leaving(self, effect: Effect, attempt: Attempt) -> bool:
+        held = self.held.get(effect)
+        if held is None or held.state != "started" or held.attempts != attempt.number:
+            return False
+        held.sent = True
+        held.due_at = max(held.due_at, self._clock() + timedelta(seconds=LEASE_S))
+        return True
 
     async def done(self, effect: Effect) -> None:
-        if effect in self.rows:
-            self.rows[effect].state, self.rows[effect].error = "done", None
+        if effect in self.held:
+            self.held[effect].state, self.held[effect].last_error = "done", None
 
     async def failed(self, effect: Effect, error: str) -> None:
-        if effect in self.rows:
-            self.rows[effect].state, self.rows[effect].error = "failed", error
+        if effect in self.held:
+            self.held[effect].state, self.held[effect].last_error = "failed", error
 
-    async def later(self, effect: Effect, delay_s: float, error: str) -> None:
-        row = self.rows.get(effect)
-        if row is not None and row.state == "started":
-            row.due_at, row.error = self._clock() + timedelta(seconds=delay_s), error
+    async def later(self, effect: Effect, delay_s: float, error: str, *, sent: bool = True) -> None:
+        held = self.held.get(effect)
+        if held is not None and held.state == "started":
+            held.due_at = self._clock() + timedelta(seconds=delay_s)
+            held.last_error, held.sent = error, held.sent and sent
+
+    def states(self) -> dict[str, str]:
+        """Return what has become of each, by the name of the effect."""
+        return {effect.effect: held.state for effect, held in self.held.items()}
 
     async def due(self, name: str, limit: int = 100) -> Sequence[Effect]:
         now = self._clock()
         waiting = [
-            (row.due_at, place, effect)
-            for place, (effect, row) in enumerate(self.rows.items())
-            if effect.effect == name and row.state == "started" and row.due_at <= now
+            (held.due_at, place, effect)
+            for place, (effect, held) in enumerate(self.held.items())
+            if effect.effect == name and held.state == "started" and held.due_at <= now
         ]
         return [effect for _, _, effect in sorted(waiting, key=lambda one: one[:2])][:limit]
 

@@ -40,6 +40,26 @@ async def test_the_next_attempt_knows_that_something_was_sent(effects: Any) -> N
     assert (await effects.take(EFFECT)).sent
 
 
+async def test_only_who_holds_it_may_let_it_leave_and_holds_it_on(effects: Any) -> None:
+    first = await effects.take(EFFECT, lease_s=0)
+    second = await effects.take(EFFECT, lease_s=0)
+    assert not await effects.leaving(EFFECT, first), "somebody else has taken it since then"
+    assert await effects.leaving(EFFECT, second)
+    assert await effects.take(EFFECT) is None, "its lease begins anew"
+    await effects.done(EFFECT)
+    assert not await effects.leaving(EFFECT, second)
+
+
+async def test_what_surely_did_not_arrive_counts_as_never_sent(effects: Any) -> None:
+    for sent in (True, False):
+        attempt = await effects.take(EFFECT)
+        assert await effects.leaving(EFFECT, attempt)
+        await effects.later(EFFECT, 0, "refused", sent=sent)
+        again = await effects.take(EFFECT)
+        assert (again.number, again.sent) == (attempt.number + 1, sent)
+        await effects.later(EFFECT, 0, "again")
+
+
 async def test_what_is_done_or_given_up_is_not_taken_again(effects: Any) -> None:
     given_up = Effect(workspace="acme", approval_id="B" * 27, version=2, effect="write_back")
     for effect in (EFFECT, given_up):

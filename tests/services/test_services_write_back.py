@@ -68,7 +68,7 @@ class Saga:
         """Let time pass until nothing is due any more."""
         until = self.clock() + timedelta(seconds=seconds)
         while self.clock() < until and any(
-            row.state == "started" for row in self.effects.rows.values()
+            row.state == "started" for row in self.effects.held.values()
         ):
             self.clock.turn(1)
             await self.take_up()
@@ -84,7 +84,7 @@ async def saga() -> Saga:
 
 def due_in(saga: Saga, name: str) -> float:
     """How many seconds an effect waits until it is tried again."""
-    (row,) = (row for effect, row in saga.effects.rows.items() if effect.effect == name)
+    (row,) = (row for effect, row in saga.effects.held.items() if effect.effect == name)
     assert row.state == "started"
     return (row.due_at - saga.clock()).total_seconds()
 
@@ -99,7 +99,7 @@ async def test_an_answer_that_the_source_accepts_is_decided_with_one_note(saga: 
     assert record.notes == [
         f"Approved by ann@example.com through Placet (approval {saga.approval_id}, revision 1)."
     ]
-    assert {row.state for row in saga.effects.rows.values()} == {"done"}
+    assert {row.state for row in saga.effects.held.values()} == {"done"}
 
 
 async def test_carrying_out_again_writes_and_notes_nothing_more(saga: Saga) -> None:
@@ -225,7 +225,7 @@ async def test_a_refusal_ends_at_once_and_says_why(saga: Saga, call: str) -> Non
     assert (failed.by, failed.outcome) == (ANN, "approved")
     await saga.until_settled()
     assert saga.source.calls["note"] == 0
-    assert {row.state for row in saga.effects.rows.values()} == {"done"}
+    assert {row.state for row in saga.effects.held.values()} == {"done"}
 
 
 async def test_after_a_refusal_the_approver_may_answer_again(saga: Saga) -> None:
@@ -281,7 +281,7 @@ async def test_a_source_that_stays_away_past_the_window_gives_the_question_back(
     assert isinstance(failed, WriteBackFailed)
     assert failed.cause == "unreachable"
     assert "503 from erp" in failed.reason
-    assert {row.state for row in saga.effects.rows.values()} == {"done"}
+    assert {row.state for row in saga.effects.held.values()} == {"done"}
 
 
 async def test_an_error_that_nobody_foresaw_counts_as_an_unreachable_source(saga: Saga) -> None:
@@ -362,7 +362,7 @@ async def test_a_note_that_never_succeeds_is_given_up_and_the_decision_stands(sa
     note = Effect(
         workspace=WORKSPACE, approval_id=saga.approval_id, version=0, effect=DECISION_NOTE
     )
-    assert saga.effects.rows[note].state == "failed"
+    assert saga.effects.held[note].state == "failed"
 
 
 async def test_two_replicas_at_once_write_once_and_decide_once(saga: Saga) -> None:
@@ -447,5 +447,5 @@ async def test_the_loop_goes_on_when_the_store_was_away(
 async def test_an_unknown_approval_is_carried_nowhere(saga: Saga) -> None:
     unknown = "0" * 27
     await saga.carriers().carry_out(WORKSPACE, unknown)
-    assert not saga.effects.rows
+    assert not saga.effects.held
     assert not saga.source.calls

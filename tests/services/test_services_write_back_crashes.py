@@ -118,7 +118,7 @@ class World:
         assert record.writes == (1 if isinstance(state, Decided) else 0)
         if self.knows_keys:
             assert len(record.notes) == record.writes
-        assert {row.state for row in self.effects.rows.values()} <= {"done"}
+        assert {row.state for row in self.effects.held.values()} <= {"done"}
         idle = self.source.calls.copy()
         await self.go_on()
         assert self.source.calls == idle

@@ -85,7 +85,9 @@ class DiscordApi:
     async def _wait_for(self, bucket: str) -> None:
         wait = self._closed_until.get(bucket, 0.0) - self._clock()
         if wait > MOST_WAIT_S:
-            raise ChannelUnavailable("Discord's rate limit is used up.", retry_after=wait)
+            raise ChannelUnavailable(
+                "Discord's rate limit is used up.", retry_after=wait, one_method=True
+            )
         if wait > 0:
             await asyncio.sleep(wait)
 
@@ -126,7 +128,12 @@ def _error(
     if status == HTTPStatus.TOO_MANY_REQUESTS or code == _DMS_TOO_FAST:
         asked = _number(found.get("retry_after"))
         wait = asked if asked is not None else _number(headers.get("retry-after"))
-        return ChannelUnavailable("Discord asks to be left alone for a while.", retry_after=wait)
+        return ChannelUnavailable(
+            "Discord asks to be left alone for a while.",
+            retry_after=wait,
+            not_sent=True,
+            one_method=code == _DMS_TOO_FAST or found.get("global") is False,
+        )
     if status == HTTPStatus.UNAUTHORIZED:
         return ChannelUnavailable(
             "Discord does not accept the bot's token: set another one and start again.",

@@ -162,7 +162,9 @@ class SlackApi:
         if status == 429 or code in ("ratelimited", "rate_limited"):  # noqa: PLR2004 # too many
             wait = _seconds(getattr(response, "headers", {}).get("Retry-After"))
             self._limits.block(method, wait)
-            return ChannelUnavailable(f"Slack wants no {method} for {wait:.0f} s", retry_after=wait)
+            return ChannelUnavailable(
+                f"Slack wants no {method} for {wait:.0f} s", retry_after=wait, one_method=True
+            )
         if code in _FOR_OPERATORS:
             needed = str(data.get("needed", "")) if isinstance(data, dict) else ""
             return ChannelUnavailable(

@@ -53,13 +53,14 @@ class Click:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A window was submitted with a text, which may be empty."""
+    """A window was submitted with a text, which may be empty; `trigger` is of this one time."""
 
     account: Account
     action: str
     about: About
     text: str
     view: str
+    trigger: str
 
 
 class _Named(msgspec.Struct):
@@ -168,6 +169,7 @@ def _submission(payload: _Payload, account: Account) -> Submission | None:
         about=_about(view.private_metadata),
         text=text.strip(),
         view=view.id,
+        trigger=payload.trigger_id,
     )
 
 

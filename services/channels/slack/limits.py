@@ -69,7 +69,9 @@ class Limits:
         wait = max(pace.wait(now) for pace in paces)
         if wait > patience_s:
             raise ChannelUnavailable(
-                f"Slack may be asked for {method} again in {wait:.0f} s", retry_after=wait
+                f"Slack may be asked for {method} again in {wait:.0f} s",
+                retry_after=wait,
+                one_method=True,
             )
         for pace in paces:
             pace.take(now)

@@ -15,6 +15,7 @@ from services.decision.forms.fields import (
     bounded,
     once,
     read_form,
+    shown_in,
     text_in,
 )
 from services.decision.forms.guarding import current, granted
@@ -42,14 +43,14 @@ class Deciding:
         fields = await read_form(
             request,
             required=("decision", "revision"),
-            optional=("reason", "next", "back", "edited"),
+            optional=("reason", "next", "back", "edited", "shown"),
             with_payload=True,
         )
         outcome = ANSWERS.get(fields["decision"].strip().lower())
         if outcome is None:
             raise Invalid("decision: send approve or deny.", pointer="/decision")
         revision = bounded(fields["revision"], "revision", MAX_REVISION)
-        reason = text_in(fields, "reason")
+        reason, shown = text_in(fields, "reason"), shown_in(fields)
         to_inbox, back = _place(fields)
         typed = Typed(form=_form(outcome, fields), fields=fields)
         if outcome == "rejected" and not reason:
@@ -65,6 +66,7 @@ class Deciding:
             via=None,
             revision=revision,
             assurance=me.assurance,
+            shown=shown,
             undoable=True,
         )
         if typed.form == "edit":
@@ -127,8 +129,11 @@ def _form(outcome: Outcome, fields: Fields) -> str:
 
 
 def _place(fields: Fields) -> tuple[bool, str]:
-    """Return whether to go on in the inbox, and with which of its parameters: never an address."""
-    following = fields.get("next", "approval")
+    """Return whether to go on in the inbox, and with which of its parameters: never an address.
+
+    Whoever has parameters of the inbox comes from there.
+    """
+    following = fields.get("next", "inbox" if fields.get("back") else "approval")
     if following not in ("approval", "inbox"):
         raise Invalid("next: approval or inbox.", pointer="/next")
     return following == "inbox", back_in(fields)

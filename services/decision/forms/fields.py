@@ -19,10 +19,12 @@ MAX_FIELDS = 20
 MAX_REVISION = 1_000
 MAX_BACK = 2_000
 PICK = "pick"
+SHOWN = "shown"
 FORM = "application/x-www-form-urlencoded"
 
 _OF_THE_INBOX = ("q", "type", "source", "urgency", "requester", "due", "show", "cursor")
 _ONCE = re.compile(r"[0-9a-f]{24}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 async def read_form(
@@ -42,8 +44,12 @@ async def read_form(
 async def read_selection(
     request: Request, *, required: Collection[str] = (), optional: Collection[str] = ()
 ) -> tuple[list[Picked], Fields]:
-    """Return what was selected, each approval once, and the other fields; raises as `read_form`."""
-    pairs = await _pairs(request, MAX_FIELDS + MOST_PICKED)
+    """Return what was selected, each approval once, and the other fields; raises as `read_form`.
+
+    What was shown of each is in `shown`, also of those that were not selected in the end.
+    """
+    pairs = await _pairs(request, MAX_FIELDS + 2 * MOST_PICKED)
+    seen = _shown_of_each(value for name, value in pairs if name == SHOWN)
     picked: dict[str, Picked] = {}
     for name, value in pairs:
         if name == PICK:
@@ -51,11 +57,22 @@ async def read_selection(
             bounded(revision, PICK, MAX_REVISION)
             if not revision:
                 raise Invalid(f"{PICK}: is no approval with its revision.", pointer=f"/{PICK}")
-            picked.setdefault(known(approval_id), Picked(approval_id, revision))
+            found = Picked(approval_id, revision, seen.get(approval_id))
+            picked.setdefault(known(approval_id), found)
     if len(picked) > MOST_PICKED:
         raise Invalid(f"{PICK}: select {MOST_PICKED} at the most.", pointer=f"/{PICK}")
-    others = [pair for pair in pairs if pair[0] != PICK]
+    others = [pair for pair in pairs if pair[0] not in (PICK, SHOWN)]
     return [*picked.values()], _fields(others, required, optional)
+
+
+def _shown_of_each(values: Iterable[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for value in values:
+        approval_id, _, digest = value.partition(" ")
+        if approval_id in found:
+            raise Invalid(f"{SHOWN}: sent twice.", pointer=f"/{SHOWN}")
+        found[approval_id] = shown_in({SHOWN: digest})
+    return found
 
 
 async def _pairs(request: Request, most: int) -> list[tuple[str, str]]:
@@ -115,6 +132,14 @@ def text_in(fields: Fields, name: str, most: int = MAX_TEXT) -> str:
     if "\0" in text:
         raise Invalid(f"{name}: control characters are not allowed.", pointer=f"/{name}")
     return text
+
+
+def shown_in(fields: Fields) -> str | None:
+    """Return the digest of what was shown with the form; None where it sent none; raises 422."""
+    digest = fields.get(SHOWN)
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        raise Invalid(f"{SHOWN}: is no digest of ours: load the page again.", pointer=f"/{SHOWN}")
+    return digest
 
 
 def bounded(text: str, field: str, most: int) -> str:

@@ -14,6 +14,7 @@ from projections.evolving import Gap
 from services.decision.answering import Answering
 from services.decision.api import STATUS_OF
 from services.decision.forms.ports import Fields, Posting, PostingAsSomebody, Shows
+from services.decision.own_accounts import GRANT_NEEDED
 from services.web.problems import Problem, unavailable
 from services.web.session import Session, Sessions, refuse_cross_site
 from services.web.typed import Typed
@@ -115,6 +116,8 @@ def _page_of(path: str) -> str:
         return "/passkeys"
     if path == "/preferences":
         return path
+    if path.startswith("/grants/"):
+        return "/grants"
     return "/inbox" if path.startswith("/inbox/") else "/delegations"
 
 
@@ -142,6 +145,7 @@ async def granted(
         approval_id,
         status=problem.status,
         alert=problem.detail,
+        connect=problem.code == GRANT_NEEDED,
         seen=typed.fields.get("revision"),
         typed=Typed(form=typed.form, fields=typed.fields, faults=faults_in(problem, typed)),
     )

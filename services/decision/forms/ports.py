@@ -82,10 +82,14 @@ class Shows(Protocol):
         *,
         status: int = 200,
         alert: str | None = None,
+        connect: bool = False,
         seen: str | None = None,
         typed: Typed | None = None,
     ) -> Response:
-        """Return an approval's page with what went wrong, and with what was typed."""
+        """Return an approval's page with what went wrong, and with what was typed.
+
+        `connect`: they have to connect an account of theirs first.
+        """
         ...
 
     async def delegations(

@@ -51,7 +51,7 @@ class Together:
             return await self._pages.sure(me, picked, outcome, back=back, status=422, typed=typed)
 
         def answered(one: Picked) -> Awaitable[ApprovalView]:
-            answer = _answer(me, outcome, reason, one.revision)
+            answer = _answer(me, outcome, reason, one)
             return self._answers.decide(me.workspace, one.approval_id, answer)
 
         return await self._each(me, picked, answered, outcome, back)
@@ -92,14 +92,15 @@ async def _or_problem(change: Awaitable[ApprovalView]) -> ApprovalView:
         raise Problem(STATUS_OF[refused.code], refused.code, str(refused)) from refused
 
 
-def _answer(me: Session, outcome: Outcome, reason: str, revision: str) -> Answer:
+def _answer(me: Session, outcome: Outcome, reason: str, one: Picked) -> Answer:
     return Answer(
         outcome=outcome,
         by=Person(email=me.email),
         reason=reason or None,
         channel=CHANNEL,
         via=None,
-        revision=revision,
+        revision=one.revision,
         assurance=me.assurance,
+        shown=one.shown,
         undoable=True,
     )

@@ -166,14 +166,14 @@ class DiscordSurface:
         if button is None:
             return note(UNKNOWN_BUTTON)
         if button.action == "approve":
-            return await self._decide(button, person, "approved", None)
+            return await self._decide(press, button, person, "approved", None)
         if press.text is None:
             return await self._form(button)
         text = press.text.strip()
         if not text:
             return note(NO_TEXT)
         if button.action == "deny":
-            return await self._decide(button, person, "rejected", text)
+            return await self._decide(press, button, person, "rejected", text)
         revision, _ = await self._shown(button, person.email)
         await self._changing.ask_back(
             self._workspace,
@@ -194,7 +194,12 @@ class DiscordSurface:
         return form(button) if button.is_for(view.revision) else note(CHANGED)
 
     async def _decide(
-        self, button: Button, person: Person, outcome: Outcome, reason: str | None
+        self,
+        press: Press,
+        button: Button,
+        person: Person,
+        outcome: Outcome,
+        reason: str | None,
     ) -> Reply:
         revision, shown = await self._shown(button, person.email)
         await self._answering.decide(
@@ -209,6 +214,7 @@ class DiscordSurface:
                 revision=revision,
                 assurance="channel",
                 shown=shown,
+                command_id=f"{self._name}:{press.interaction_id}",
             ),
         )
         return done()

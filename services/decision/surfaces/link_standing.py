@@ -71,7 +71,9 @@ def standing(
     return Standing(
         kind=kind,
         by_link=by_link,
-        may_read=kind not in ("expired", "not_asked", "somebody_else"),
+        may_read=kind not in ("expired", "not_asked", "somebody_else")
+        and (mine or now < link.expires_at)
+        and any(link.approver in (one.email, one.answered_by) for one in view.approvers),
         may_undo=kind == "held" and (mine or by_link),
     )
 
@@ -102,7 +104,7 @@ def _kind(
         return "not_asked"
     if view.revision != link.revision:
         return "older"
-    if demanded == "step_up" and (me is None or me.assurance != "step_up"):
+    if demanded == "step_up":
         return "in_placet"
     return "open" if mine or by_link else "sign_in"
 

@@ -19,7 +19,6 @@ from services.channels.slack.api import SlackApi
 from services.channels.slack.blocks import ANSWER, APPROVE, ASK, DENY, sentence
 from services.channels.slack.escaping import plain
 from services.channels.slack.interactions import (
-    About,
     Account,
     Click,
     Submission,
@@ -31,6 +30,7 @@ from services.channels.slack.people import People
 from services.channels.slack.signature import NotSigned, verify
 from services.decision.answering import Answer, Answering
 from services.decision.changing import Changing
+from services.decision.forms.deciding import NO_REASON
 from services.decision.surfaces.cards import Cards
 from services.directory import Directories
 from services.web.bodies import read_body
@@ -44,7 +44,7 @@ OPEN_S = 2.0
 PATIENCE_S = 0.3
 
 NO_TEXT = {
-    DENY: "Say why: a request is not denied without a reason.",
+    DENY: NO_REASON,
     ASK: "Write what you want to know.",
     ANSWER: "Write an answer first.",
 }
@@ -194,7 +194,7 @@ class SlackSurface:
 
     async def _pressed(self, click: Click) -> Response:
         try:
-            await self._decide(click.account, click.about, "approved", None)
+            await self._decide(click, "approved", None)
         except (Refused, Stranger, Problem) as error:
             return self._told(click, _why(error), Response())
         except (Unavailable, VersionConflict) as error:
@@ -216,18 +216,16 @@ class SlackSurface:
         return Response()
 
     async def _carry_out(self, submission: Submission) -> None:
-        about, text = submission.about, submission.text
+        text = submission.text
         if submission.action in (APPROVE, DENY):
             outcome: Outcome = "approved" if submission.action == APPROVE else "rejected"
-            await self._decide(submission.account, about, outcome, text or None)
+            await self._decide(submission, outcome, text or None)
             return
         by = await self._accounts.person(submission.account)
         await self._worded(submission, by)
 
-    async def _decide(
-        self, account: Account, about: About, outcome: Outcome, reason: str | None
-    ) -> None:
-        by = await self._accounts.person(account)
+    async def _decide(self, sent: Click | Submission, outcome: Outcome, reason: str | None) -> None:
+        by, about = await self._accounts.person(sent.account), sent.about
         shown = await self._cards.sent(self._workspace, about.approval_id, by.email, self._name)
         answer = Answer(
             outcome=outcome,
@@ -238,6 +236,8 @@ class SlackSurface:
             revision=about.revision,
             assurance="channel",
             shown=shown.get(about.revision),
+            # A press counts once, however often it is told of.
+            command_id=f"{self._name}:{sent.trigger}" if sent.trigger else None,
         )
         await self._answering.decide(
             self._workspace, about.approval_id, answer, wait_s=WAIT_FOR_SOURCE_S

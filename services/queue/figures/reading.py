@@ -48,16 +48,23 @@ class Figures:
     async def of(self, workspace: str, days: int) -> FiguresView:
         """Return the figures of the last so many days, today among them."""
         key = (workspace, days)
+        known = self._fresh(key)
+        if known is not None:
+            return known
         # One at a time: many who ask at once wait for the one answer.
         async with self._reading:
-            known = self._known.get(key)
-            if known is not None and known[0] > time.monotonic():
-                return known[1]
+            known = self._fresh(key)
+            if known is not None:
+                return known
             found = await self._read(workspace, days)
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[key] = (time.monotonic() + FRESH_S, found)
         return found
+
+    def _fresh(self, key: tuple[str, int]) -> FiguresView | None:
+        until, found = self._known.get(key, (0.0, None))
+        return found if until > time.monotonic() else None
 
     async def _read(self, workspace: str, days: int) -> FiguresView:
         now = self._clock()

@@ -8,6 +8,7 @@ from projections.approval_view import ApprovalView
 from services.channels.facts import words
 from services.queue.pages.actions import Actions, actions
 from services.queue.pages.changes import Changed, Comparison, changed, side_by_side
+from services.queue.pages.digests import digest_of
 from services.queue.pages.held import Held, held
 from services.queue.pages.payload import Content, read_payload
 from services.queue.pages.reading import Entry
@@ -81,6 +82,31 @@ class Detail:
     history: tuple[Happened, ...]
     left_out: int
     """How many older events of the history are not shown."""
+
+    @property
+    def shown(self) -> str:
+        """The digest of what whoever answers on the page has seen of the request.
+
+        The history is left out: it tells of cards that went out, too.
+        """
+        return digest_of(
+            {
+                **self.row.said,
+                "standing": self.row.standing.words,
+                "type": self.type,
+                "reason": self.reason,
+                "content": self.content,
+                "digest": self.digest,
+                "comparison": self.comparison,
+                "changed": self.changed,
+                "policy": self.policy,
+                "steps": self.steps,
+                "links": self.links,
+                "origins": self.origins,
+                "refused_write": self.refused_write,
+                "talk": self.talk,
+            }
+        )
 
 
 def detail(

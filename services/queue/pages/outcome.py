@@ -7,7 +7,7 @@ from projections.approval_view import ApprovalView, Status
 from services.queue.pages.held import held
 from services.queue.pages.people import joined, listed, named
 from services.queue.pages.turns import waits_for
-from services.queue.pages.words import STATUS_WORDS, source_label, through, time_of_day
+from services.queue.pages.words import STATUS_WORDS, source_label, through
 
 NOBODY = frozenset(("policy", "timeout"))
 """The channels of answers that no person gave."""
@@ -45,9 +45,8 @@ def standing(view: ApprovalView, me: str, now: datetime) -> Standing:
 
 def _on_its_way(view: ApprovalView, me: str, now: datetime) -> Standing:
     how = _answered(view, me)
-    kept = held(view, me, now)
-    if kept is not None:
-        return Standing(view.status, f"Held until {time_of_day(kept.until)}", how)
+    if held(view, me, now) is not None:
+        return Standing(view.status, "Not final yet", how)
     if view.source is None:
         return Standing(view.status, "Being carried out", how)
     where = source_label(view.source.name)

@@ -33,7 +33,7 @@ from services.web.typed import Typed
 
 _RETURN_TO = re.compile(
     r"/(inbox|inbox/shared|inbox/decided|requests|shortcuts"
-    r"|delegations|preferences|passkeys|mailbox|admin/[a-z]{1,20}|approvals/[0-9A-Za-z]{27})"
+    r"|delegations|preferences|passkeys|grants|mailbox|admin/[a-z]{1,20}|approvals/[0-9A-Za-z]{27})"
 )
 _HEADINGS: Mapping[int, str] = {
     401: "Sign in first",
@@ -124,14 +124,16 @@ class Pages:
         *,
         status: int = 200,
         alert: str | None = None,
+        connect: bool = False,
         seen: str | None = None,
         typed: Typed | None = None,
         told: str | None = None,
     ) -> Response:
         """Return the page of one approval as it is now; raises 404.
 
-        `alert` says what went wrong; `seen` is the revision that the person answered; `typed` is
-        what they sent by one of its forms, to be shown again; `told` is the code of a notice.
+        `alert` says what went wrong, and `connect` that they have to connect an account first;
+        `seen` is the revision that the person answered; `typed` is what they sent by one of its
+        forms, to be shown again; `told` is the code of a notice.
         """
         view = await self._reads.view(me.workspace, approval_id)
         if view is None:
@@ -143,6 +145,7 @@ class Pages:
             status=status,
             it=detail(view, history, me.email, self._clock(), seen),
             alert=alert,
+            connect=connect,
             typed=typed,
             once=secrets.token_hex(12),
             notice=notice(told, view, me.email, self._clock()),

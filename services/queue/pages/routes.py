@@ -14,7 +14,7 @@ from services.queue.pages.lists import Lists
 from services.queue.pages.mailbox import MailboxPages
 from services.queue.pages.reading import Finds, Mail, People, Reads
 from services.queue.pages.rendering import Pages, Reading, redirect
-from services.queue.pages.templating import IsPaused, Templates
+from services.queue.pages.templating import Connects, IsPaused, Templates
 from services.queue.streams import MEDIA_TYPE, Streams
 from services.web.problems import Problem
 from services.web.session import Session, Sessions
@@ -45,9 +45,10 @@ def make_pages(
     clock: Callable[[], datetime],
     is_paused: IsPaused = lambda *_: False,
     opened: Opened | None = None,
+    connects: Connects = lambda _: False,
 ) -> Pages:
     """Return what renders pages, for `pages_router` here and for the forms of `decision`."""
-    templates = Templates(Assets(), is_paused)
+    templates = Templates(Assets(), is_paused, connects)
     return Pages(reads, people, sessions, templates, clock, opened or NobodyOpened())
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from projections.approval_view import ApprovalView
 from services.channels.facts import headline
 from services.queue.pages.clocks import Clock, clock, marks, stands_in_for
+from services.queue.pages.digests import digest_of
 from services.queue.pages.outcome import Standing, progress, standing
 from services.queue.pages.payload import Fact, read_payload
 from services.queue.pages.people import Shown, shown
@@ -22,8 +24,8 @@ from services.queue.pages.words import (
 
 FIRST_FACTS = 2
 SHORT = 160
-LONG = 200
-"""So much of a reason stands in a row, which shows three lines of it; the page has it all."""
+LONG = 160
+"""So much of a reason stands in a row; the page has it all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,33 @@ class Row:
     def selectable(self) -> bool:
         """Tell whether it can be answered together with others."""
         return self.mine and not (self.question and self.question.to_me)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What it says of the request, but for what only the clock moves."""
+        record = self.origin and (self.origin.label, self.origin.record_id, self.origin.url)
+        return {
+            "id": self.id,
+            "revision": self.revision,
+            "title": self.title,
+            "asks": self.asks,
+            "amount": self.amount,
+            "reason": self.reason,
+            "facts": self.facts,
+            "created_at": self.created_at,
+            "until": self.clock.until,
+            "urgency": self.urgency,
+            "record": record,
+            "progress": self.progress,
+            "away": self.away,
+            "marks": self.marks,
+            "question": self.question,
+        }
+
+    @property
+    def shown(self) -> str:
+        """The digest of what whoever answers in the list has seen."""
+        return digest_of(self.said)
 
 
 def row(view: ApprovalView, me: str, now: datetime) -> Row:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from events.approval import Outcome
 from projections.approval_view import ApprovalView
+from services.queue.pages.digests import digest_of
 from services.queue.pages.held import Held, held
 from services.queue.pages.rows import Row, row
 from services.queue.pages.turns import turn
@@ -19,6 +20,15 @@ class Chosen:
     picked: Picked
     row: Row | None
     obstacle: str | None
+
+    @property
+    def shown(self) -> str | None:
+        """The digest of what is said of it before all are answered; None where nothing is."""
+        if self.row is None:
+            return None
+        said = self.row.said
+        told = ("id", "revision", "title", "asks", "away", "urgency", "amount")
+        return digest_of({name: said[name] for name in told})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,12 +39,16 @@ FRAMING = {"Content-Security-Policy": f"{_PAGE_POLICY}; frame-src 'self'"}
 
 IsPaused = Callable[[str, str], bool]
 """Tells of a workspace's source whether it is paused."""
+Connects = Callable[[str], bool]
+"""Tells of a workspace whether people connect accounts of theirs there."""
 
 
 class Templates:
     """The templates of the pages."""
 
-    def __init__(self, assets: Assets, is_paused: IsPaused) -> None:
+    def __init__(
+        self, assets: Assets, is_paused: IsPaused, connects: Connects = lambda _: False
+    ) -> None:
         self._environment = Environment(
             loader=PackageLoader("services.queue.pages"),
             autoescape=True,
@@ -57,6 +61,7 @@ class Templates:
         )
         self._environment.globals["asset"] = assets.url
         self._environment.globals["is_paused"] = is_paused
+        self._environment.globals["connects"] = connects
         self._environment.filters |= {
             "day": day,
             "moment": moment,

@@ -106,7 +106,8 @@ def _days(fields: Fields, faults: dict[str, str]) -> int | None:
     text = text_in(fields, "days", MAX_FIELD)
     if not text:
         return None
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST_DAYS:
-        return int(text[:6])
+    short = len(text) <= len(str(MOST_DAYS))
+    if short and text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS:
+        return int(text)
     faults["days"] = f"A number of days from 1 to {MOST_DAYS:,}, or nothing."
     return None
