@@ -71,7 +71,9 @@ async def test_the_page_tells_who_answers_for_me_and_for_whom_i_do(
     assert other.text.startswith("Alice Meyer now")
     assert not other.all("form")
     assert "Long over" not in shown.text
-    assert shown.one("a", href="/delegations").attributes["aria-current"] == "page"
+    section, tab = shown.all("a", href="/delegations")
+    assert section.attributes["aria-current"] == "true"
+    assert tab.attributes["aria-current"] == "page"
 
 
 async def test_the_inbox_says_who_answers_for_me_and_until_when(
