@@ -19,6 +19,10 @@ BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 COMMIT_TIMEOUT_S = 4.0
 STOP_TIMEOUT_S = 6.0
 """With the last commit: less than whoever ends a member waits for it."""
+LOOK_MS = 200
+"""How long to wait for more before what is handled is committed."""
+IDLE_MS = 1000
+"""How long to wait where nothing is: what comes ends it, and each look costs a little."""
 COMMIT_EVERY_S = 0.5
 """How much handled work, at the most, a member that is killed leaves to be handled again.
 
@@ -153,7 +157,10 @@ class BatchConsumer:
 
     async def _once(self, consumer: Any) -> None:
         try:
-            fetched = await consumer.getmany(timeout_ms=200, max_records=self._max_records)
+            fetched = await consumer.getmany(
+                timeout_ms=LOOK_MS if self._uncommitted else IDLE_MS,
+                max_records=self._max_records,
+            )
         except KafkaError as error:
             logger.warning("%s: %s", self.group, error)
             await asyncio.sleep(1)

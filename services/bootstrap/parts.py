@@ -32,7 +32,7 @@ from services.web.kept_sessions import PostgresSessions
 from services.web.keys import Keys
 from services.web.session import Sessions
 
-EMBEDDED_WAIT_MS = 200
+EMBEDDED_WAIT_MS = 250
 """The embedded broker does not wake a fetch that waits, and each fetch costs it something."""
 WAIT_MS = 500
 
