@@ -70,6 +70,27 @@ async def test_the_lists_and_what_can_be_done_there(site: Site) -> None:
     site.complaints.clear()  # the browser notes the 404
 
 
+async def test_the_lists_are_read_and_left_without_javascript(site: Site) -> None:
+    (plain, *_) = await everything(site.placet)
+    nowhere = f"/approvals/{'0' * 27}"
+    async with site.opened(javascript=False) as page:
+        for path in ("/inbox/shared", "/inbox/decided", "/requests", "/mailbox", nowhere):
+            await page.goto(path)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await page.get_by_role("link", name="Inbox", exact=True).click()
+            await expect(page).to_have_url(f"{site.url}/inbox")
+        await page.goto("/inbox/decided")
+        await page.get_by_role("link", name="Final", exact=True).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Final")
+        await page.goto("/mailbox")
+        await page.get_by_role("link", name="To approve: Chairs").click()
+        await expect(page.get_by_text("See https://example.com/approvals/1.")).to_be_visible()
+        await page.goto("/inbox?q=Chairs")
+        await page.get_by_role("link", name="Chairs", exact=True).click()
+        await expect(page).to_have_url(f"{site.url}/approvals/{plain}")
+    site.complaints.clear()  # the browser notes the 404
+
+
 async def test_an_approval_at_each_turn(site: Site) -> None:
     found = await everything(site.placet)
     async with looking(site) as held:
