@@ -20,24 +20,27 @@ _VERBS: Mapping[Asks | None, str] = {
 
 def html(card: Card) -> str:
     """Return the document."""
-    return _template("card.html").render(card=card, verb=_VERBS[card.asks], nothing=NOTHING)
+    return template(__package__, "card.html").render(
+        card=card, verb=_VERBS[card.asks], nothing=NOTHING
+    )
 
 
 def reminder_html(card: Card) -> str:
     """Return the document of a short message that a card still waits for its reader."""
-    return _template("reminder.html").render(card=card)
+    return template(__package__, "reminder.html").render(card=card)
 
 
 def digest_html(digest: Digest) -> str:
     """Return the document of a digest."""
-    return _template("digest.html").render(
+    return template(__package__, "digest.html").render(
         digest=digest, subject=digest_subject(digest), facts_of=facts_of
     )
 
 
 @cache
-def _template(name: str) -> Template:
+def template(package: str, name: str) -> Template:
+    """Return a document that stands beside the modules of a package, read once."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))
+    return environment.from_string(files(package).joinpath(name).read_text("utf-8"))

@@ -76,24 +76,14 @@ class Reach:
     async def send(self, effect: Effect, card: Card, first: First | None = None) -> str | None:
         """Send the card that an effect names; raises `Away`, `ChannelRefused`."""
         _, name, approver = parts(effect)
-        channel, outside = self._channels[name]
-        return await outside.call(
-            lambda: channel.send(
-                card,
-                to=self._recipient(name, effect.workspace, approver),
-                workspace=effect.workspace,
-                idempotency_key=effect.idempotency_key,
-            ),
-            method=_SEND,
-            first=first,
-        )
+        return await self.tell(name, effect, card, to=approver, first=first)
 
     async def tell(
         self, name: str, effect: Effect, card: Card, *, to: str, first: First | None = None
-    ) -> None:
-        """Send a card that asks nothing, as an effect names it; raises `Away`, `ChannelRefused`."""
+    ) -> str | None:
+        """Send a card to somebody, as an effect names it; raises `Away`, `ChannelRefused`."""
         channel, outside = self._channels[name]
-        await outside.call(
+        return await outside.call(
             lambda: channel.send(
                 card,
                 to=self._recipient(name, effect.workspace, to),
@@ -105,9 +95,9 @@ class Reach:
         )
 
     async def find_told(self, name: str, effect: Effect, *, to: str) -> str | None:
-        """Return where a card is that asks nothing, if that can be told; raises `Away`."""
-        channel, outside = self._channels[name]
-        if not isinstance(channel, Finder):
+        """Return where somebody's card is, if that can be told; raises `Away`."""
+        channel, outside = self._channels.get(name, (None, None))
+        if outside is None or not isinstance(channel, Finder):
             return None
         recipient = self._recipient(name, effect.workspace, to)
         return await outside.call(
@@ -164,14 +154,7 @@ class Reach:
     async def find(self, effect: Effect) -> str | None:
         """Return where the card that an effect names is, if that can be told; raises `Away`."""
         _, name, approver = parts(effect)
-        channel, outside = self._channels.get(name, (None, None))
-        if outside is None or not isinstance(channel, Finder):
-            return None
-        to = self._recipient(name, effect.workspace, approver)
-        return await outside.call(
-            lambda: channel.find(effect.idempotency_key, to=to, workspace=effect.workspace),
-            method=_FIND,
-        )
+        return await self.find_told(name, effect, to=approver)
 
     async def update(
         self, name: str, reference: str | None, card: Card, *, to: str, workspace: str

@@ -4,13 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from services.channels.card import Asks, Card
 from services.channels.facts import Fact, Table
+from services.channels.html import template
+from services.channels.text import NOTHING
 
 AGENT = "Agent Approval Required: "
 """How the title of an agent's ask begins."""
@@ -26,7 +24,6 @@ _VERBS: Mapping[Asks | None, str] = {
     None: "Open it in Placet",
 }
 _COUNT = re.compile(r"^(?P<what>.*[^s\s])s? count$")
-_NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def card_body(card: Card, buttons: Sequence[Button], now: datetime) -> Body:
     intro = (FOR_AGENT if from_agent else FOR_PERSON) if card.asks == "decision" else card.status
     expires = f"This request expires in {_span(card.answer_by - now)}." if card.answer_by else None
     verb = _VERBS[card.asks]
-    html = _template("card.html").render(
+    html = template(__package__, "card.html").render(
         card=card,
         intro=intro,
         first=first,
@@ -80,7 +77,7 @@ def card_body(card: Card, buttons: Sequence[Button], now: datetime) -> Body:
 def short_body(card: Card, said: str) -> Body:
     """Return a mail that says one thing about an ask."""
     text = f"{card.title}\n\n{said}\n\nIn Placet: {card.link}\n"
-    return Body(text=text, html=_template("short.html").render(card=card, said=said))
+    return Body(text=text, html=template(__package__, "short.html").render(card=card, said=said))
 
 
 def _facts(card: Card) -> Iterator[Fact]:
@@ -98,7 +95,7 @@ def _facts(card: Card) -> Iterator[Fact]:
     if card.reason:
         yield Fact(label="Why", value=card.reason)
     for one in card.differences:
-        was = f"{one.before or _NOTHING} → {one.after or _NOTHING}"
+        was = f"{one.before or NOTHING} → {one.after or NOTHING}"
         yield Fact(label=f"Changed: {one.label}", value=was)
     if card.asks == "decision":
         yield Fact(label="Status", value=card.status)
@@ -172,11 +169,3 @@ def _span(left: timedelta) -> str:
         if count >= 1:
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return "less than a minute"
-
-
-@cache
-def _template(name: str) -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))
